@@ -208,7 +208,7 @@ static bool strict_list(struct chy_span s, unsigned depth, bool one)
  * that we sign is taken over from a SET of theirs. */
 bool chy_der_strict(struct chy_span s)
 {
-    return strict_list(s, 1, true);
+    return strict_list(s, 0, true);
 }
 
 /* ---- writer ---- */
