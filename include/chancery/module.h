@@ -69,7 +69,8 @@ struct chy_server_policy_vtbl {
     void (*release)(void *self);
     chy_invoke_fn invoke;
     chy_hresult (*set_context)(void *self, chy_long context);
-    chy_hresult (*get_request_property)(void *self, const char *name, chy_long type, chy_variant *out);
+    chy_hresult (*get_request_property)(void *self, const char *name, chy_long type,
+                                        chy_variant *out);
     chy_hresult (*get_request_attribute)(void *self, const char *name, chy_str *out);
     chy_hresult (*get_certificate_property)(void *self, const char *name, chy_long type,
                                             chy_variant *out);
@@ -94,7 +95,8 @@ struct chy_server_exit_vtbl {
     void (*release)(void *self);
     chy_invoke_fn invoke;
     chy_hresult (*set_context)(void *self, chy_long context);
-    chy_hresult (*get_request_property)(void *self, const char *name, chy_long type, chy_variant *out);
+    chy_hresult (*get_request_property)(void *self, const char *name, chy_long type,
+                                        chy_variant *out);
     chy_hresult (*get_request_attribute)(void *self, const char *name, chy_str *out);
     chy_hresult (*get_certificate_property)(void *self, const char *name, chy_long type,
                                             chy_variant *out);

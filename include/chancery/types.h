@@ -1,7 +1,7 @@
 /* Chancery module ABI: the types that cross the border between the daemon and a module.
  *
- * Fixed-width integers, counted UTF-8 text, counted bytes and one tagged union; nothing else crosses.
- * Every function answers with a chy_hresult: the same numbers that AD CS uses (codes.h).
+ * Fixed-width integers, counted UTF-8 text, counted bytes and one tagged union; nothing else
+ * crosses. Every function answers with a chy_hresult: the same numbers that AD CS uses (codes.h).
  */
 #ifndef CHANCERY_TYPES_H
 #define CHANCERY_TYPES_H
@@ -91,7 +91,8 @@ enum {
 #define CHY_HAS(vt, type, m)                                                                       \
     ((vt)->h.struct_size >= offsetof(type, m) + sizeof((vt)->m) && (vt)->m != NULL)
 
-/* Counterpart of EXCEPINFO: what a late-bound call that answers DISP_E_EXCEPTION went wrong with. */
+/* Counterpart of EXCEPINFO: what a late-bound call that answers DISP_E_EXCEPTION went wrong with.
+ */
 typedef struct chy_excep {
     chy_hresult code;
     chy_str source;

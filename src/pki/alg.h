@@ -1,6 +1,6 @@
-/* Public-key and signature algorithms by name, in one table: the only place that knows which of them
- * the OpenSSL at hand offers (ML-DSA from 3.5, probed at run time).
- * Thread: any. The table is constant. */
+/* Public-key and signature algorithms by name, in one table: the only place that knows which of
+ * them the OpenSSL at hand offers (ML-DSA from 3.5, probed at run time). Thread: any. The table is
+ * constant. */
 #ifndef CHY_PKI_ALG_H
 #define CHY_PKI_ALG_H
 
@@ -8,14 +8,21 @@
 
 #include "base/base.h"
 
-enum chy_key_kind { CHY_KEY_UNKNOWN, CHY_KEY_RSA, CHY_KEY_RSA_PSS, CHY_KEY_EC, CHY_KEY_ED25519,
-                    CHY_KEY_ED448, CHY_KEY_MLDSA };
+enum chy_key_kind {
+    CHY_KEY_UNKNOWN,
+    CHY_KEY_RSA,
+    CHY_KEY_RSA_PSS,
+    CHY_KEY_EC,
+    CHY_KEY_ED25519,
+    CHY_KEY_ED448,
+    CHY_KEY_MLDSA
+};
 
 /* BR 6.1.5 below, the cost of one verification above. */
 enum { CHY_RSA_MIN_BITS = 2048, CHY_RSA_MAX_BITS = 8192 };
 
-/* "rsa2048" "rsa3072" "rsa4096" (any rsaN, 2048..8192, N a multiple of 8) "p256" "p384" "p521" "ed25519" "ed448"
- * "mldsa44" "mldsa65" "mldsa87". */
+/* "rsa2048" "rsa3072" "rsa4096" (any rsaN, 2048..8192, N a multiple of 8) "p256" "p384" "p521"
+ * "ed25519" "ed448" "mldsa44" "mldsa65" "mldsa87". */
 struct chy_key_alg {
     const char *name;
     enum chy_key_kind kind;
@@ -33,11 +40,11 @@ CHY_MUST_USE chy_hresult chy_key_alg_generate(const struct chy_key_alg *alg, EVP
 
 /* A signature algorithm: AlgorithmIdentifier in DER, and how to run it. */
 struct chy_sig_alg {
-    const char *name;       /* "ecdsa-sha256" "rsa-sha256" "rsa-pss-sha256" "ed25519" "mldsa65" … */
+    const char *name; /* "ecdsa-sha256" "rsa-sha256" "rsa-pss-sha256" "ed25519" "mldsa65" … */
     enum chy_key_kind kind; /* what keys can use it */
     const char *digest;     /* "SHA256"; NULL when the algorithm hashes by itself */
     bool pss;
-    struct chy_span der;    /* AlgorithmIdentifier SEQUENCE */
+    struct chy_span der; /* AlgorithmIdentifier SEQUENCE */
 };
 /* The default for a key (name NULL), or the named one where the key can do it. */
 const struct chy_sig_alg *chy_sig_alg_for_key(EVP_PKEY *key, const char *name, struct chy_err *err);

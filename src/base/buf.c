@@ -1,0 +1,114 @@
+/* Growing octets with a bound; the first failure sticks until the reset. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+
+void chy_buf_init(struct chy_buf *b, size_t max)
+{
+    *b = (struct chy_buf){.max = max};
+}
+
+void chy_buf_free(struct chy_buf *b)
+{
+    chy_free(b->p);
+    *b = (struct chy_buf){.max = b->max};
+}
+
+void chy_buf_reset(struct chy_buf *b)
+{
+    b->n = 0;
+    b->failed = false;
+}
+
+bool chy_buf_reserve(struct chy_buf *b, size_t more)
+{
+    if (b->failed) return false;
+    if (more <= b->cap - b->n) return true;
+    if (more > b->max - b->n) {
+        b->failed = true;
+        return false;
+    }
+    size_t cap = b->cap < 128 ? 256 : b->cap * 2;
+    while (cap < b->n + more)
+        cap *= 2;
+    if (cap > b->max + 1) cap = b->max + 1; /* the NUL of chy_buf_cstr does not count */
+    uint8_t *p = chy_realloc(b->p, cap);
+    if (!p) {
+        b->failed = true;
+        return false;
+    }
+    b->p = p;
+    b->cap = cap;
+    return true;
+}
+
+void chy_buf_add(struct chy_buf *b, const void *p, size_t n)
+{
+    if (!n || !chy_buf_reserve(b, n)) return;
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+void chy_buf_add_span(struct chy_buf *b, struct chy_span s)
+{
+    chy_buf_add(b, s.p, s.n);
+}
+
+void chy_buf_add_byte(struct chy_buf *b, uint8_t c)
+{
+    if (chy_buf_reserve(b, 1)) b->p[b->n++] = c;
+}
+
+void chy_buf_add_str(struct chy_buf *b, const char *s)
+{
+    chy_buf_add_span(b, chy_span_cstr(s));
+}
+
+void chy_buf_addf(struct chy_buf *b, const char *fmt, ...)
+{
+    char small[512];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        b->failed = true;
+    } else if ((size_t)n < sizeof(small)) {
+        chy_buf_add(b, small, (size_t)n);
+    } else if (chy_buf_reserve(b, (size_t)n) && chy_buf_cstr(b)) {
+        if (b->cap - b->n < (size_t)n + 1 && !chy_buf_reserve(b, (size_t)n + 1)) return;
+        va_start(ap, fmt);
+        vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+        b->n += (size_t)n;
+    }
+}
+
+const char *chy_buf_cstr(struct chy_buf *b)
+{
+    if (b->failed) return NULL;
+    if (b->n == b->cap) {
+        uint8_t *p = chy_realloc(b->p, b->cap + 1);
+        if (!p) {
+            b->failed = true;
+            return NULL;
+        }
+        b->p = p;
+        b->cap++;
+    }
+    b->p[b->n] = 0;
+    return (const char *)b->p;
+}
+
+chy_hresult chy_buf_done(const struct chy_buf *b, const char *what, struct chy_err *err)
+{
+    if (!b->failed) return CHY_S_OK;
+    if (b->max <= b->n + 1 || b->cap >= b->max) {
+        return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: longer than %zu octets", what,
+                        b->max);
+    }
+    return chy_fail(err, CHY_E_OUTOFMEMORY, "%s: longer than %zu octets, or not enough memory",
+                    what, b->max);
+}

@@ -1,0 +1,92 @@
+/* The error value: set once at the root, wrapped with context on the way up. */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Client text may sit inside an error's arguments: control octets never reach a log or a terminal.
+ */
+static void printable_only(char *s)
+{
+    for (; *s; s++) {
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+    }
+}
+
+chy_hresult chy_fail(struct chy_err *err, chy_hresult code, const char *fmt, ...)
+{
+    if (!err || err->code != CHY_S_OK) return code;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    va_end(ap);
+    printable_only(err->text);
+    err->code = code;
+    return code;
+}
+
+chy_hresult chy_wrap(struct chy_err *err, const char *fmt, ...)
+{
+    if (!err) return CHY_E_FAIL;
+    char context[sizeof(err->text)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(context, sizeof(context), fmt, ap);
+    va_end(ap);
+    size_t n = strlen(context), old = strlen(err->text);
+    if (n + 2 + old >= sizeof(err->text))
+        return err->code; /* the cause is worth more than the context */
+    memmove(err->text + n + 2, err->text, old + 1);
+    memcpy(err->text, context, n);
+    memcpy(err->text + n, ": ", 2);
+    printable_only(err->text);
+    return err->code;
+}
+
+static chy_hresult code_of_errno(int e)
+{
+    switch (e) {
+    case ENOMEM: return CHY_E_OUTOFMEMORY;
+    case ENOENT: return CHY_ERROR_FILE_NOT_FOUND;
+    case EACCES:
+    case EPERM: return CHY_E_ACCESSDENIED;
+    case ENOSPC:
+    case EDQUOT: return CHY_ERROR_DISK_FULL;
+    case EEXIST: return CHY_ERROR_ALREADY_EXISTS;
+    case ETIMEDOUT: return CHY_ERROR_TIMEOUT;
+    case EINVAL: return CHY_E_INVALIDARG;
+    default: return CHY_ERROR_IO_DEVICE;
+    }
+}
+
+chy_hresult chy_fail_errno(struct chy_err *err, const char *fmt, ...)
+{
+    int e = errno;
+    chy_hresult code = code_of_errno(e);
+    if (!err || err->code != CHY_S_OK) return code;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(err->text)) {
+        char reason[96];
+        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s",
+                 strerror_r(e, reason, sizeof(reason)));
+    }
+    printable_only(err->text);
+    err->code = code;
+    return code;
+}
+
+chy_hresult chy_fail_nomem(struct chy_err *err, const char *what)
+{
+    return chy_fail(err, CHY_E_OUTOFMEMORY, "%s: not enough memory", what);
+}
+
+void chy_err_clear(struct chy_err *err)
+{
+    err->code = CHY_S_OK;
+    err->text[0] = 0;
+}

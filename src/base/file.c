@@ -1,0 +1,161 @@
+/* Files: read whole and bounded, written whole or not at all. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+
+static chy_hresult read_all(int fd, const char *path, size_t max, struct chy_buf *out,
+                            struct chy_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return chy_fail_errno(err, "%s", path);
+    if (!S_ISREG(st.st_mode))
+        return chy_fail(err, CHY_E_INVALIDARG, "%s: not a regular file", path);
+    if ((uint64_t)st.st_size > max) {
+        return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: %lld octets, at most %zu allowed",
+                        path, (long long)st.st_size, max);
+    }
+    size_t total = 0;
+    for (;;) {
+        if (!chy_buf_reserve(out, 4096)) {
+            /* The last octets of a full buffer: only the end of the file may follow. */
+            if (out->n < out->max) return chy_fail_nomem(err, path);
+            return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: more than %zu octets", path,
+                            max);
+        }
+        ssize_t n = read(fd, out->p + out->n, 4096);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return chy_fail_errno(err, "%s", path);
+        if (n == 0) return CHY_S_OK;
+        out->n += (size_t)n;
+        total += (size_t)n;
+        if (total > max)
+            return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: more than %zu octets", path,
+                            max);
+    }
+}
+
+chy_hresult chy_file_read(const char *path, size_t max, struct chy_buf *out, struct chy_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return chy_fail_errno(err, "%s", path);
+    struct chy_buf all;
+    chy_buf_init(&all, max + 8192);
+    chy_hresult hr = read_all(fd, path, max, &all, err);
+    if (hr == CHY_S_OK) {
+        chy_buf_add_span(out, chy_buf_span(&all));
+        hr = chy_buf_done(out, path, err);
+    }
+    if (all.p) chy_wipe(all.p, all.cap); /* it may have been a key */
+    chy_buf_free(&all);
+    close(fd);
+    return hr;
+}
+
+static chy_hresult write_all(int fd, const char *path, struct chy_span data, struct chy_err *err)
+{
+    while (data.n) {
+        ssize_t n = write(fd, data.p, data.n);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return chy_fail_errno(err, "%s", path);
+        data.p += n;
+        data.n -= (size_t)n;
+    }
+    return fsync(fd) == 0 ? CHY_S_OK : chy_fail_errno(err, "%s", path);
+}
+
+static chy_hresult sync_folder(const char *path, struct chy_err *err)
+{
+    char dir[4096];
+    const char *slash = strrchr(path, '/');
+    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
+             slash ? path : ".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return chy_fail_errno(err, "%s", dir);
+    chy_hresult hr = fsync(fd) == 0 ? CHY_S_OK : chy_fail_errno(err, "%s", dir);
+    close(fd);
+    return hr;
+}
+
+chy_hresult chy_file_write(const char *path, struct chy_span data, unsigned mode,
+                           struct chy_err *err)
+{
+    char temp[4096];
+    uint32_t salt;
+    chy_hresult hr = chy_random(&salt, sizeof(salt), err);
+    if (hr != CHY_S_OK) return hr;
+    int n = snprintf(temp, sizeof(temp), "%s.%08x.tmp", path, salt);
+    if (n < 0 || (size_t)n >= sizeof(temp))
+        return chy_fail(err, CHY_E_INVALIDARG, "%.64s…: path too long", path);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    if (fd < 0) return chy_fail_errno(err, "%s", temp);
+    hr = fchmod(fd, (mode_t)mode) == 0 ? write_all(fd, temp, data, err)
+                                       : chy_fail_errno(err, "%s", temp);
+    if (close(fd) != 0 && hr == CHY_S_OK) hr = chy_fail_errno(err, "%s", temp);
+    if (hr == CHY_S_OK && rename(temp, path) != 0) hr = chy_fail_errno(err, "%s", path);
+    if (hr != CHY_S_OK) {
+        unlink(temp);
+        return hr;
+    }
+    return sync_folder(path, err);
+}
+
+static chy_hresult make_one(const char *path, unsigned mode, struct chy_err *err)
+{
+    struct stat st;
+    if (mkdir(path, (mode_t)mode) == 0) return CHY_S_OK;
+    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return CHY_S_OK;
+    return chy_fail_errno(err, "%s", path);
+}
+
+chy_hresult chy_dir_make(const char *path, unsigned mode, struct chy_err *err)
+{
+    char part[4096];
+    size_t n = strlen(path);
+    if (!n || n >= sizeof(part))
+        return chy_fail(err, CHY_E_INVALIDARG, "%.64s…: not a usable folder name", path);
+    for (size_t i = 1; i < n; i++) {
+        if (path[i] != '/') continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        chy_hresult hr = make_one(part, mode | 0100, err);
+        if (hr != CHY_S_OK) return hr;
+    }
+    return make_one(path, mode, err);
+}
+
+enum { MAX_DEPTH = 32 };
+
+static void remove_below(int dir, unsigned depth)
+{
+    DIR *d = fdopendir(dir);
+    if (!d) {
+        close(dir);
+        return;
+    }
+    struct dirent *e;
+    while ((e = readdir(d)) != NULL) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (sub >= 0 && depth) {
+            remove_below(sub, depth - 1);
+            unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+        } else {
+            if (sub >= 0) close(sub);
+            unlinkat(dirfd(d), e->d_name, 0);
+        }
+    }
+    closedir(d);
+}
+
+void chy_dir_remove(const char *path)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir >= 0) remove_below(dir, MAX_DEPTH);
+    rmdir(path);
+}
