@@ -1,0 +1,151 @@
+/* Key files: PKCS#8 PEM (RFC 7468 10), readable by their owner alone, replaced as a whole.
+ * Every buffer that held the key is wiped. Thread: any. */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "key/internal.h"
+
+enum { MAX_KEY_FILE = 65536 };
+
+chy_hresult chy_key_save(const struct chy_key *key, const char *path, struct chy_err *err)
+{
+    chy_hresult hr;
+    char *pem = NULL;
+    long n = 0;
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1)
+        n = BIO_get_mem_data(bio, &pem);
+    ERR_clear_error();
+    if (n > 0)
+        hr = chy_file_write(path, chy_span_of(pem, (size_t)n), 0600, err);
+    else
+        hr = chy_fail(err, CHY_NTE_FAIL, "key file %s: OpenSSL cannot encode the key", path);
+    if (pem && n > 0) chy_wipe(pem, (size_t)n);
+    BIO_free(bio);
+    return hr;
+}
+
+/* An open descriptor of a file that nobody but its owner can read, or -1. */
+static int open_private(const char *path, size_t *size, struct chy_err *err)
+{
+    struct stat st;
+    /* O_NONBLOCK: a FIFO put in the key's place must not hang the start. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ELOOP) {
+        chy_fail(err, CHY_E_ACCESSDENIED, "key file %s: must not be a symbolic link", path);
+    } else if (fd < 0 || fstat(fd, &st) != 0) {
+        chy_fail_errno(err, "key file %s", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        chy_fail(err, CHY_E_ACCESSDENIED, "key file %s: is not a regular file", path);
+    } else if (st.st_uid != geteuid() && st.st_uid != 0) {
+        chy_fail(err, CHY_E_ACCESSDENIED, "key file %s: must belong to us or to root: owner %u",
+                 path, (unsigned)st.st_uid);
+    } else if (st.st_mode & 077) {
+        chy_fail(err, CHY_E_ACCESSDENIED,
+                 "key file %s: group and others must have no access (chmod 600): mode %03o", path,
+                 (unsigned)st.st_mode & 0777);
+    } else if (st.st_size <= 0 || st.st_size > MAX_KEY_FILE) {
+        chy_fail(err, CHY_E_INVALIDARG, "key file %s: 1 to %d octets: %lld", path, MAX_KEY_FILE,
+                 (long long)st.st_size);
+    } else {
+        *size = (size_t)st.st_size;
+        return fd;
+    }
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+static bool read_all(int fd, uint8_t *out, size_t n)
+{
+    size_t at = 0;
+    while (at < n) {
+        ssize_t got = read(fd, out + at, n - at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        at += (size_t)got;
+    }
+    return true;
+}
+
+/* Without a callback OpenSSL would ask the terminal for a pass phrase. */
+static int no_pass_phrase(char *buf, int size, int writing, void *arg)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
+}
+
+static chy_hresult decode(const char *path, struct chy_span pem, EVP_PKEY **out,
+                          struct chy_err *err)
+{
+    static const char begin[] = "-----BEGIN PRIVATE KEY-----";
+    static const char locked[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    EVP_PKEY *key = NULL;
+    if (memmem(pem.p, pem.n, locked, sizeof(locked) - 1))
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "key file %s: encrypted keys are not supported; store it as plain PKCS#8",
+                        path);
+    const uint8_t *at = memmem(pem.p, pem.n, begin, sizeof(begin) - 1);
+    if (!at)
+        return chy_fail(err, CHY_E_INVALIDARG, "key file %s: no PRIVATE KEY block (RFC 7468 10)",
+                        path);
+    BIO *bio = BIO_new_mem_buf(at, (int)(pem.n - (size_t)(at - pem.p)));
+    if (bio) key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_pass_phrase, NULL, NULL, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (!key)
+        return chy_fail(err, CHY_E_INVALIDARG, "key file %s: not a key that OpenSSL can read",
+                        path);
+    *out = key;
+    return CHY_S_OK;
+}
+
+/* A public half that is not the private one's would sign what nobody can verify. */
+static chy_hresult check_pair(const char *path, EVP_PKEY *pkey, struct chy_err *err)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool ok = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return ok ? CHY_S_OK
+              : chy_fail(err, CHY_E_INVALIDARG,
+                         "key file %s: its private and public halves do not belong together", path);
+}
+
+chy_hresult chy_key_load(const char *path, struct chy_key **out, struct chy_err *err)
+{
+    size_t size = 0;
+    EVP_PKEY *pkey = NULL;
+    chy_hresult hr = CHY_S_OK;
+    struct chy_err local = {0};
+    struct chy_err *e = err ? err : &local; /* open_private answers with a descriptor */
+    int fd = open_private(path, &size, e);
+    if (fd < 0) return e->code;
+    uint8_t *pem = chy_malloc(size);
+    if (!pem)
+        hr = chy_fail_nomem(e, "key file");
+    else if (!read_all(fd, pem, size))
+        hr = chy_fail(e, CHY_ERROR_IO_DEVICE, "key file %s: cannot be read to its end", path);
+    else
+        hr = decode(path, chy_span_of(pem, size), &pkey, e);
+    if (pem) chy_wipe(pem, size);
+    chy_free(pem);
+    close(fd);
+    if (CHY_FAILED(hr)) return hr;
+    hr = check_pair(path, pkey, e);
+    if (CHY_FAILED(hr)) {
+        EVP_PKEY_free(pkey);
+        return hr;
+    }
+    hr = chy_key_of_pkey(pkey, out, e);
+    if (CHY_FAILED(hr)) chy_wrap(e, "key file %s", path);
+    return hr;
+}
