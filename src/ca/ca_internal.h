@@ -1,0 +1,192 @@
+/* What the files of the engine share: the CA itself, its settings, and the steps of the pipeline.
+ * Nothing outside ca/ includes this. */
+#ifndef CHY_CA_INTERNAL_H
+#define CHY_CA_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "ca/request.h"
+
+enum {
+    CHY_CA_MAX_EXITS = 16,
+    CHY_CA_MAX_URLS = 8,
+    CHY_CA_MAX_CHAIN = 8,
+    CHY_CA_IDS_PER_BLOCK = 4096,
+    CHY_CA_FREE_REQUESTS = 256,
+    CHY_CA_EXIT_QUEUE_MAX = 4096,
+    CHY_CA_BLOCKLIST_MAX = 4096
+};
+
+/* What configuration says, made once per change; shared, immutable. */
+struct chy_settings {
+    atomic_uint refs;
+    int64_t validity_s;                /* ValidityPeriod(Units) */
+    int64_t clock_skew_s;              /* ClockSkewMinutes */
+    int64_t clock_jump_s;              /* ClockJumpSeconds */
+    int subject_order[CHY_NAME_PROPS]; /* SubjectTemplate: indices into chy_name_props */
+    size_t n_subject_order;
+    bool subject_as_requested;   /* SubjectTemplate is empty */
+    bool enforce_name_lengths;   /* EnforceX500NameLengths */
+    bool anonymous_submit;       /* AnonymousSubmit */
+    bool pend_on_policy_failure; /* PolicyFailureDisposition = pend */
+    char *cdp[CHY_CA_MAX_URLS], *aia[CHY_CA_MAX_URLS], *ocsp[CHY_CA_MAX_URLS];
+    size_t n_cdp, n_aia, n_ocsp;
+    struct chy_buf cdp_der, aia_der; /* extension values, encoded once */
+    uint8_t (*blocked_spki)[32];     /* KeyBlocklist: SHA-256 of SubjectPublicKeyInfo */
+    size_t n_blocked;
+    unsigned gn_flags;             /* CHY_GN_ALLOW_* */
+    char *policy;                  /* PolicyModules/Active */
+    char *exits[CHY_CA_MAX_EXITS]; /* ExitModules/Active */
+    size_t n_exits;
+    unsigned module_timeout_ms;
+    enum chy_binding binding;
+    char *signed_attributes[8]; /* SignedAttributes */
+    size_t n_signed_attributes;
+};
+
+struct chy_config; /* config.c: the tree */
+
+struct chy_exit_slot {
+    char *name;
+    struct chy_instance *instance; /* NULL: not loaded */
+    chy_long mask;
+    char error[480];
+    _Atomic uint64_t calls, failures;
+};
+
+struct chy_ca {
+    char *dir, *host, *module_dir;
+    const struct chy_clock *clock;
+    struct chy_workers *workers;
+    bool throwaway;
+
+    struct chy_store *store;
+    struct chy_config *config;
+    pthread_mutex_t settings_lock;
+    struct chy_settings *settings;
+
+    struct chy_key *key;
+    const struct chy_sig_alg *sig_alg;
+    struct chy_buf cert_der, chain_pem;
+    struct chy_cert cert;   /* into cert_der */
+    struct chy_span key_id; /* SKI value of the CA certificate */
+    struct chy_buf aki_der; /* the AKI extension's value, encoded once */
+    struct chy_basic_constraints bc;
+    struct chy_name_constraints *constraints; /* NULL: none */
+    struct chy_lint_issuer *lint_issuer;
+    char *name, *sanitized, *short_name, *config_string;
+
+    struct chy_modules *modules;
+    struct chy_instance *policy;
+    char policy_error[480];
+    struct chy_exit_slot exits[CHY_CA_MAX_EXITS];
+    size_t n_exits;
+
+    pthread_mutex_t id_lock;
+    int32_t next_id, id_ceiling;
+
+    pthread_mutex_t lock; /* free list, ids in work, drain */
+    pthread_cond_t idle;
+    struct chy_request *free_list;
+    size_t n_free, in_flight;
+    int32_t *busy_id;
+    size_t n_busy, busy_cap;
+    bool closing;
+
+    /* exit dispatcher */
+    pthread_t dispatcher;
+    bool dispatcher_runs;
+    struct chy_queue exit_queue;
+    atomic_bool exit_behind; /* the queue was full: the rest is read from the outbox */
+    _Atomic int64_t exit_done_seq;
+    _Atomic uint64_t outbox_backlog;
+
+    /* health */
+    atomic_uint trouble;
+    pthread_mutex_t health_lock;
+    char store_error[240], clock_error[240];
+    pthread_mutex_t clock_lock;
+    chy_time wall_at_start, last_known;
+    int64_t mono_at_start;
+    pthread_t healer;
+    bool healer_runs;
+    pthread_cond_t healer_wake;
+
+    _Atomic uint64_t submitted, issued, pending, denied, failed, refused, lint_errors;
+};
+
+/* settings.c */
+CHY_MUST_USE chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out,
+                                           struct chy_err *err);
+struct chy_settings *chy_settings_get(struct chy_ca *ca);
+void chy_settings_unref(struct chy_settings *s);
+
+/* config.c */
+CHY_MUST_USE chy_hresult chy_config_load(struct chy_store *store, struct chy_config **out,
+                                         struct chy_err *err);
+void chy_config_free(struct chy_config *c);
+/* The stored value or the default, as JSON text copied into out; S_FALSE when there is neither. */
+chy_hresult chy_config_value(struct chy_config *c, const char *path, struct chy_buf *out,
+                             bool *is_set);
+void chy_config_put(struct chy_config *c, const char *path, const char *json); /* NULL removes */
+bool chy_config_next(struct chy_config *c, const char *prefix, const char *after,
+                     struct chy_buf *path);
+/* Type, range and name of a setting of ours; unknown names below a module's folder are the
+ * module's. */
+CHY_MUST_USE chy_hresult chy_config_check(const char *path, const char *json, struct chy_err *err);
+
+/* modules_of_ca.c */
+void chy_ca_load_modules(struct chy_ca *ca);
+void chy_ca_close_modules(struct chy_ca *ca);
+chy_hresult chy_module_get_setting(void *ca, const char *location, const char *name,
+                                   chy_variant *out);
+chy_hresult chy_module_next_setting(void *ca, const char *location, const char *after,
+                                    chy_str *out);
+/* Settings of a module changed: ICertManageModule::Configure(CMM_REFRESHONLY). */
+void chy_ca_refresh_module(struct chy_ca *ca, const char *path);
+
+/* pipeline.c: the steps, in order */
+void chy_pipeline_start(struct chy_request *r);  /* any thread */
+void chy_pipeline_finish(struct chy_request *r); /* final row durable, or refused: completes */
+void chy_pipeline_conclude(struct chy_request *r, int32_t disposition, chy_hresult status,
+                           const char *message);
+void chy_pipeline_write_final(struct chy_request *r);
+void chy_pipeline_refuse(struct chy_request *r); /* r->err says why; nothing is stored */
+/* intake.c */
+void chy_intake_run(struct chy_request *r, struct chy_worker *w);
+void chy_intake_decide(struct chy_request *r, struct chy_worker *w); /* policy and what follows */
+void chy_intake_expired(void *request, void *arg);
+/* issue.c */
+CHY_MUST_USE chy_hresult chy_issue_prepare(struct chy_request *r,
+                                           struct chy_settings *s); /* tbs, linted */
+void chy_issue_write_intent(struct chy_request *r);
+void chy_issue_sign(struct chy_request *r, struct chy_worker *w);
+/* officer.c */
+void chy_officer_run(struct chy_request *r, struct chy_worker *w);
+/* settle.c: intents that a stop left behind */
+CHY_MUST_USE chy_hresult chy_settle(struct chy_ca *ca, struct chy_err *err);
+/* outbox.c */
+CHY_MUST_USE chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err);
+void chy_outbox_stop(struct chy_ca *ca);
+void chy_outbox_owe(struct chy_request *r);  /* fills r->owed from the exits' masks */
+void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
+void chy_outbox_tell(struct chy_ca *ca, chy_long event,
+                     int32_t id); /* events that no row carries */
+/* ids.c */
+CHY_MUST_USE chy_hresult chy_ids_take(struct chy_ca *ca, int32_t *id, struct chy_err *err);
+bool chy_ids_lock(struct chy_ca *ca, int32_t id); /* false: another call works on it */
+void chy_ids_unlock(struct chy_ca *ca, int32_t id);
+/* health.c */
+CHY_MUST_USE chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err);
+void chy_health_stop(struct chy_ca *ca);
+void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err);
+/* May it sign now? E.g. CERTSRV_E_SERVER_SUSPENDED with the reason. */
+CHY_MUST_USE chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err);
+/* request.c */
+void chy_request_fire(struct chy_request *r, int32_t disposition); /* the event of a disposition */
+
+/* props_ca.c */
+chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,
+                         const char *name, chy_long type, chy_variant *out);
+
+#endif

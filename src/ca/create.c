@@ -1,0 +1,337 @@
+/* Making a CA: its folder, key, certificate and first configuration. Everything is written before
+ * the certificate, which comes last: a folder with a certificate is a whole CA. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "ca/ca_internal.h"
+#include "pki/lint.h"
+
+enum { PEM_MAX = 1 << 20 };
+
+struct making {
+    const struct chy_ca_init *init;
+    struct chy_key *key;
+    const struct chy_sig_alg *sig_alg;
+    struct chy_buf subject, exts, tbs, sig, cert, pem, permitted;
+    struct chy_cert *parent;
+    struct chy_buf parent_der, parent_chain;
+    struct chy_key *parent_key;
+    const struct chy_sig_alg *parent_sig_alg;
+};
+
+static chy_hresult path_of(const char *dir, const char *file, char *out, size_t cap,
+                           struct chy_err *err)
+{
+    int n = snprintf(out, cap, "%s/%s", dir, file);
+    if (n > 0 && (size_t)n < cap) return CHY_S_OK;
+    return chy_fail(err, CHY_E_INVALIDARG, "folder %.64s…: the path is too long", dir);
+}
+
+static chy_hresult prepare_dir(const char *dir, struct chy_err *err)
+{
+    char path[4096];
+    struct stat st;
+    chy_hresult hr = path_of(dir, "ca.pem", path, sizeof(path), err);
+    if (hr != CHY_S_OK) return hr;
+    if (stat(path, &st) == 0) {
+        return chy_fail(err, CHY_ERROR_ALREADY_EXISTS, "%s: there is a CA already (%s exists)", dir,
+                        path);
+    }
+    return chy_dir_make(dir, 0700, err);
+}
+
+static chy_hresult load_parent(struct making *m, struct chy_err *err)
+{
+    char path[4096];
+    const char *labels[] = {"CERTIFICATE", NULL};
+    size_t pos = 0;
+    if (!m->init->parent_dir) return CHY_S_OK;
+    chy_hresult hr = path_of(m->init->parent_dir, "ca.pem", path, sizeof(path), err);
+    if (hr == CHY_S_OK) hr = chy_file_read(path, PEM_MAX, &m->parent_chain, err);
+    if (hr == CHY_S_OK)
+        hr = chy_pem_next(chy_buf_span(&m->parent_chain), labels, &pos, &m->parent_der, err);
+    if (hr != CHY_S_OK)
+        return hr == CHY_S_FALSE ? chy_fail(err, CHY_E_INVALIDARG, "%s: no certificate", path) : hr;
+    m->parent = chy_calloc(1, sizeof(*m->parent));
+    if (!m->parent) return chy_fail_nomem(err, "parent CA");
+    hr = chy_cert_parse(chy_buf_span(&m->parent_der), m->parent, err);
+    if (hr == CHY_S_OK) hr = path_of(m->init->parent_dir, "key.pem", path, sizeof(path), err);
+    if (hr == CHY_S_OK) hr = chy_key_load(path, &m->parent_key, err);
+    if (hr == CHY_S_OK) m->parent_sig_alg = m->parent->sig_alg;
+    if (hr == CHY_S_OK && chy_span_eq(m->parent->issuer.der, m->parent->subject.der) == false) {
+        /* its own certificate was signed by another key: use its key's default */
+        m->parent_sig_alg = chy_key_sig_alg(m->parent_key, NULL, err);
+    }
+    return hr;
+}
+
+static chy_hresult make_key(struct making *m, struct chy_err *err)
+{
+    char path[4096];
+    chy_hresult hr = path_of(m->init->dir, "key.pem", path, sizeof(path), err);
+    if (hr == CHY_S_OK)
+        hr = chy_key_generate(m->init->key_alg ? m->init->key_alg : "p256", &m->key, err);
+    if (hr != CHY_S_OK) return hr;
+    m->sig_alg = chy_key_sig_alg(m->key, m->init->sig_alg, err);
+    if (!m->sig_alg) return err->code;
+    return chy_key_save(m->key, path, err);
+}
+
+static chy_hresult make_subject(struct making *m, struct chy_err *err)
+{
+    if (m->init->subject) return chy_name_from_text(m->init->subject, &m->subject, err);
+    const struct chy_name_prop *cn = &chy_name_props[chy_name_prop_find("CommonName")];
+    struct chy_span name = chy_span_cstr(m->init->common_name);
+    if (!name.n || name.n > 255 || !chy_utf8_valid(name)) {
+        return chy_fail(err, CHY_E_INVALIDARG, "CA name: 1 to 64 characters of UTF-8 are expected");
+    }
+    size_t mark = chy_name_open(&m->subject);
+    chy_name_add(&m->subject, cn->oid, cn->tag, name);
+    chy_name_close(&m->subject, mark);
+    return chy_buf_done(&m->subject, "CA subject", err);
+}
+
+/* "10.0.0.0/8" to address and mask, as name constraints hold them (RFC 5280 4.2.1.10). */
+static bool ip_range_from_text(const char *text, struct chy_buf *octets, struct chy_span *out)
+{
+    char address[64];
+    uint8_t range[32] = {0};
+    const char *slash = strchr(text, '/');
+    if (!slash || (size_t)(slash - text) >= sizeof(address)) return false;
+    memcpy(address, text, (size_t)(slash - text));
+    address[slash - text] = 0;
+    bool v6 = strchr(address, ':') != NULL;
+    size_t n = v6 ? 16 : 4;
+    char *end;
+    unsigned long bits = strtoul(slash + 1, &end, 10);
+    if (*end || bits > n * 8 || inet_pton(v6 ? AF_INET6 : AF_INET, address, range) != 1)
+        return false;
+    for (size_t i = 0; i < bits; i++)
+        range[n + i / 8] |= (uint8_t)(0x80 >> i % 8);
+    size_t at = octets->n;
+    chy_buf_add(octets, range, 2 * n);
+    *out = chy_span_of(octets->p + at, 2 * n);
+    return !octets->failed;
+}
+
+/* "dns:test", "ip:10.0.0.0/8", "email:example.com", "uri:example.com" */
+static bool constraint_of_text(struct chy_buf *octets, const char *text,
+                               struct chy_general_name *gn)
+{
+    const char *value = strchr(text, ':');
+    size_t kind = value ? (size_t)(value - text) : 0;
+    if (!value++) return false;
+    gn->value = chy_span_cstr(value);
+    if (kind == 3 && strncmp(text, "dns", 3) == 0) {
+        gn->type = CHY_GN_DNS;
+    } else if (kind == 5 && strncmp(text, "email", 5) == 0) {
+        gn->type = CHY_GN_EMAIL;
+    } else if (kind == 3 && strncmp(text, "uri", 3) == 0) {
+        gn->type = CHY_GN_URI;
+    } else if (kind == 2 && strncmp(text, "ip", 2) == 0) {
+        gn->type = CHY_GN_IP;
+        return ip_range_from_text(value, octets, &gn->value);
+    } else {
+        return false;
+    }
+    return gn->value.n > 0;
+}
+
+static chy_hresult add_constraints(struct making *m, struct chy_ext *ext, size_t *n,
+                                   struct chy_err *err)
+{
+    if (!m->init->permitted) return CHY_S_OK;
+    struct chy_name_constraints *nc = chy_calloc(1, sizeof(*nc));
+    chy_hresult hr = nc ? CHY_S_OK : chy_fail_nomem(err, "name constraints");
+    /* One buffer for all address ranges: it must not move while names point into it. */
+    if (hr == CHY_S_OK && !chy_buf_reserve(&m->permitted, 64 * 32))
+        hr = chy_fail_nomem(err, "name constraints");
+    for (const char *const *p = m->init->permitted; hr == CHY_S_OK && *p; p++) {
+        if (nc->n_permitted == CHY_ARRAY_LEN(nc->permitted) ||
+            !constraint_of_text(&m->permitted, *p, &nc->permitted[nc->n_permitted])) {
+            hr = chy_fail(err, CHY_E_INVALIDARG,
+                          "name constraint \"%.64s\": dns:DOMAIN, ip:ADDRESS/BITS, email:DOMAIN or "
+                          "uri:HOST is expected",
+                          *p);
+        } else {
+            nc->n_permitted++;
+        }
+    }
+    if (hr == CHY_S_OK) {
+        size_t at = m->exts.n;
+        chy_name_constraints_add(&m->exts, nc);
+        ext[(*n)++] =
+            (struct chy_ext){chy_oid_name_constraints, true, {m->exts.p + at, m->exts.n - at}};
+    }
+    chy_free(nc);
+    return hr;
+}
+
+static void add_ext(struct making *m, struct chy_ext *ext, size_t *n, struct chy_span oid,
+                    bool critical, size_t at)
+{
+    ext[(*n)++] = (struct chy_ext){oid, critical, {m->exts.p + at, m->exts.n - at}};
+}
+
+static chy_hresult make_extensions(struct making *m, struct chy_ext *ext, size_t *n,
+                                   struct chy_err *err)
+{
+    uint8_t id[20];
+    struct chy_buf *b = &m->exts;
+    /* Spans point into the buffer: room for all of it first. */
+    if (!chy_buf_reserve(b, 64 << 10)) return chy_fail_nomem(err, "CA extensions");
+    size_t at = b->n;
+    chy_basic_constraints_add(b, &(struct chy_basic_constraints){true, m->init->path_len});
+    add_ext(m, ext, n, chy_oid_basic_constraints, true, at);
+    at = b->n;
+    chy_key_usage_add(b, CHY_KU_KEY_CERT_SIGN | CHY_KU_CRL_SIGN | CHY_KU_DIGITAL_SIGNATURE);
+    add_ext(m, ext, n, chy_oid_key_usage, true, at);
+    at = b->n;
+    chy_spki_key_id(chy_key_spki(m->key), id);
+    chy_ski_add(b, CHY_SPAN(id));
+    add_ext(m, ext, n, chy_oid_subject_key_id, false, at);
+    if (m->parent) {
+        const struct chy_ext *ski = chy_cert_find_ext(m->parent, chy_oid_subject_key_id);
+        struct chy_span parent_id;
+        at = b->n;
+        if (ski && chy_ski_parse(ski->value, &parent_id)) {
+            chy_aki_add(b, parent_id);
+            add_ext(m, ext, n, chy_oid_authority_key_id, false, at);
+        }
+    }
+    /* AD CS: CA version, INTEGER, low 16 bits certificate index, high 16 key index */
+    at = b->n;
+    chy_der_add_int(b, 0);
+    add_ext(m, ext, n, chy_oid_ms_ca_version, false, at);
+    return add_constraints(m, ext, n, err);
+}
+
+static void lint_issuer_of_parent(const struct making *m, struct chy_lint_issuer *out)
+{
+    const struct chy_ext *ski = chy_cert_find_ext(m->parent, chy_oid_subject_key_id);
+    const struct chy_ext *bc = chy_cert_find_ext(m->parent, chy_oid_basic_constraints);
+    struct chy_basic_constraints limits = {.path_len = -1};
+    *out = (struct chy_lint_issuer){.subject = m->parent->subject.der,
+                                    .not_before = m->parent->not_before,
+                                    .not_after = m->parent->not_after,
+                                    .sig_alg = m->parent_sig_alg->der};
+    if (ski) (void)chy_ski_parse(ski->value, &out->key_id);
+    if (bc) (void)chy_basic_constraints_parse(bc->value, &limits);
+    out->path_len = limits.path_len;
+}
+
+static chy_hresult lint(const struct making *m, struct chy_err *err)
+{
+    struct chy_lint_issuer issuer;
+    struct chy_lint_report report;
+    if (m->parent) lint_issuer_of_parent(m, &issuer);
+    chy_lint_tbs(chy_buf_span(&m->tbs), m->parent ? &issuer : NULL, &report);
+    for (size_t i = 0; i < report.n; i++) {
+        const struct chy_lint_rule *rule = report.finding[i].rule;
+        if (rule->severity != CHY_LINT_ERROR) continue;
+        return chy_fail(err, CHY_E_UNEXPECTED, "CA certificate: lint %s (%s): %s: %s", rule->id,
+                        rule->section, rule->text, report.finding[i].detail);
+    }
+    return CHY_S_OK;
+}
+
+static chy_hresult validity(const struct making *m, struct chy_cert_parts *parts,
+                            struct chy_err *err)
+{
+    int64_t now_s = chy_now(m->init->clock) / CHY_US_PER_S;
+    parts->not_before = (now_s - 600) * CHY_US_PER_S;
+    parts->not_after = parts->not_before + ((int64_t)m->init->days * 86400 - 1) * CHY_US_PER_S;
+    if (m->init->days < 1 || m->init->days > 36525) {
+        return chy_fail(err, CHY_E_INVALIDARG, "CA validity: 1 to 36525 days are expected");
+    }
+    if (m->parent && parts->not_after > m->parent->not_after)
+        parts->not_after = m->parent->not_after;
+    if (m->parent && parts->not_before < m->parent->not_before)
+        parts->not_before = m->parent->not_before;
+    return CHY_S_OK;
+}
+
+static chy_hresult make_cert(struct making *m, struct chy_err *err)
+{
+    struct chy_ext ext[8];
+    uint8_t serial[CHY_SERIAL_LEN];
+    struct chy_signer *signer = NULL;
+    const struct chy_sig_alg *alg = m->parent ? m->parent_sig_alg : m->sig_alg;
+    struct chy_cert_parts parts = {.serial = CHY_SPAN(serial),
+                                   .sig_alg = alg->der,
+                                   .issuer = m->parent ? m->parent->subject.der
+                                                       : chy_buf_span(&m->subject),
+                                   .subject = chy_buf_span(&m->subject),
+                                   .spki = chy_key_spki(m->key)->der,
+                                   .ext = ext};
+    chy_hresult hr = chy_serial_make(chy_now(m->init->clock), serial, err);
+    if (hr == CHY_S_OK) hr = validity(m, &parts, err);
+    if (hr == CHY_S_OK) hr = make_extensions(m, ext, &parts.n_ext, err);
+    if (hr == CHY_S_OK) hr = chy_cert_build_tbs(&parts, &m->tbs, err);
+    if (hr == CHY_S_OK) hr = lint(m, err);
+    if (hr == CHY_S_OK) hr = chy_signer_new(m->parent ? m->parent_key : m->key, alg, &signer, err);
+    if (hr == CHY_S_OK) hr = chy_signer_sign(signer, chy_buf_span(&m->tbs), &m->sig, err);
+    if (hr == CHY_S_OK)
+        hr = chy_cert_assemble(chy_buf_span(&m->tbs), alg->der, chy_buf_span(&m->sig), &m->cert,
+                               err);
+    chy_signer_free(signer);
+    return hr;
+}
+
+static chy_hresult write_settings(struct making *m, struct chy_err *err)
+{
+    struct chy_store *store = NULL;
+    chy_hresult hr = chy_store_open_sqlite(m->init->dir, 1024, &store, err);
+    for (size_t i = 0;
+         hr == CHY_S_OK && i < CHY_ARRAY_LEN(m->init->setting) && m->init->setting[i].path; i++) {
+        const char *path = m->init->setting[i].path, *json = m->init->setting[i].json;
+        struct chy_write w = {.kind = CHY_WRITE_CONFIG,
+                              .path = path,
+                              .value = chy_span_cstr(json),
+                              .author = "set-up",
+                              .when = chy_now(m->init->clock)};
+        hr = chy_config_check(path, json, err);
+        if (hr == CHY_S_OK) hr = chy_store_write_wait(store, &w, err);
+    }
+    if (store) chy_store_close(store);
+    return hr;
+}
+
+static chy_hresult write_cert(struct making *m, struct chy_err *err)
+{
+    char path[4096];
+    chy_pem_add(&m->pem, "CERTIFICATE", chy_buf_span(&m->cert));
+    chy_buf_add_span(&m->pem, chy_buf_span(&m->parent_chain));
+    chy_hresult hr = chy_buf_done(&m->pem, "CA certificate", err);
+    if (hr == CHY_S_OK) hr = path_of(m->init->dir, "ca.pem", path, sizeof(path), err);
+    if (hr == CHY_S_OK) hr = chy_file_write(path, chy_buf_span(&m->pem), 0644, err);
+    return hr;
+}
+
+chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
+{
+    struct making m = {.init = init};
+    struct chy_buf *bufs[] = {&m.subject, &m.exts,      &m.tbs,        &m.sig,         &m.cert,
+                              &m.pem,     &m.permitted, &m.parent_der, &m.parent_chain};
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
+        chy_buf_init(bufs[i], PEM_MAX);
+    chy_hresult hr = prepare_dir(init->dir, err);
+    if (hr == CHY_S_OK) hr = load_parent(&m, err);
+    if (hr == CHY_S_OK) hr = make_subject(&m, err);
+    if (hr == CHY_S_OK) hr = make_key(&m, err);
+    if (hr == CHY_S_OK) hr = make_cert(&m, err);
+    if (hr == CHY_S_OK) hr = write_settings(&m, err);
+    if (hr == CHY_S_OK) hr = write_cert(&m, err);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
+        chy_buf_free(bufs[i]);
+    chy_key_free(m.key);
+    chy_key_free(m.parent_key);
+    chy_free(m.parent);
+    return hr;
+}

@@ -1,0 +1,204 @@
+/* What keeps a CA from issuing, and how it comes back by itself: storage that fails (P11), a clock
+ * that jumped (P17), a CA certificate outside its validity. Status keeps answering all the while.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "ca/ca_internal.h"
+
+enum { PROBE_PERIOD_S = 1, IDLE_PERIOD_S = 30 };
+
+static void set_trouble(struct chy_ca *ca, uint32_t bit, char *slot, size_t cap, const char *text)
+{
+    pthread_mutex_lock(&ca->health_lock);
+    bool is_new = !(atomic_fetch_or(&ca->trouble, bit) & bit);
+    snprintf(slot, cap, "%s", text);
+    if (is_new) pthread_cond_signal(&ca->healer_wake);
+    pthread_mutex_unlock(&ca->health_lock);
+    if (is_new)
+        chy_log(CHY_LOG_LEVEL_ERROR, "ca.suspended", "ca", chy_ca_name(ca), "reason", text, NULL);
+}
+
+static void clear_trouble(struct chy_ca *ca, uint32_t bit)
+{
+    if (!(atomic_fetch_and(&ca->trouble, ~bit) & bit)) return;
+    if (!atomic_load(&ca->trouble))
+        chy_log(CHY_LOG_LEVEL_WARNING, "ca.resumed", "ca", chy_ca_name(ca), NULL);
+}
+
+void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err)
+{
+    /* A record refused for what it says (a serial twice) is no illness of the store. */
+    if (err->code == CHY_ERROR_ALREADY_EXISTS || err->code == CHY_E_INVALIDARG) return;
+    set_trouble(ca, CHY_TROUBLE_STORE, ca->store_error, sizeof(ca->store_error), err->text);
+}
+
+/* Wall time against the monotonic clock, and against what the database has seen: a step is noticed
+ * before it can reach a certificate. */
+static void check_clock(struct chy_ca *ca)
+{
+    struct chy_settings *s = chy_settings_get(ca);
+    char text[200] = "";
+    pthread_mutex_lock(&ca->clock_lock);
+    chy_time now = chy_now(ca->clock);
+    int64_t mono = chy_monotonic(ca->clock);
+    if (ca->last_known != CHY_TIME_DEFAULT &&
+        now < ca->last_known - s->clock_jump_s * CHY_US_PER_S) {
+        snprintf(text, sizeof(text),
+                 "the clock is %lld s before the last request in the database: set it right",
+                 (long long)((ca->last_known - now) / CHY_US_PER_S));
+        ca->wall_at_start = CHY_TIME_DEFAULT; /* measured anew once it is right */
+    } else if (ca->wall_at_start == CHY_TIME_DEFAULT) {
+        ca->wall_at_start = now;
+        ca->mono_at_start = mono;
+    } else {
+        int64_t jump = ((now - ca->wall_at_start) - (mono - ca->mono_at_start)) / CHY_US_PER_S;
+        if (jump > s->clock_jump_s || jump < -s->clock_jump_s) {
+            snprintf(
+                text, sizeof(text),
+                "the clock jumped by %lld s since the start: set it right, or restart to accept it",
+                (long long)jump);
+        }
+    }
+    pthread_mutex_unlock(&ca->clock_lock);
+    if (text[0]) {
+        set_trouble(ca, CHY_TROUBLE_CLOCK, ca->clock_error, sizeof(ca->clock_error), text);
+    } else if (atomic_load(&ca->trouble) & CHY_TROUBLE_CLOCK) {
+        clear_trouble(ca, CHY_TROUBLE_CLOCK);
+    }
+    chy_settings_unref(s);
+}
+
+static void check_ca_cert(struct chy_ca *ca)
+{
+    chy_time now = chy_now(ca->clock);
+    bool valid = now >= ca->cert.not_before && now <= ca->cert.not_after;
+    if (!valid) {
+        atomic_fetch_or(&ca->trouble, CHY_TROUBLE_CA_CERT);
+    } else if (atomic_load(&ca->trouble) & CHY_TROUBLE_CA_CERT) {
+        clear_trouble(ca, CHY_TROUBLE_CA_CERT);
+    }
+}
+
+chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err)
+{
+    check_clock(ca);
+    check_ca_cert(ca);
+    uint32_t trouble = atomic_load(&ca->trouble);
+    if (!trouble) return CHY_S_OK;
+    struct chy_ca_health h;
+    chy_ca_health(ca, &h);
+    return chy_fail(
+        err, trouble & CHY_TROUBLE_STORE ? CHY_ERROR_DISK_FULL : CHY_CERTSRV_E_SERVER_SUSPENDED,
+        "the CA does not issue: %s", h.text);
+}
+
+static void say(char *out, size_t cap, const char *text)
+{
+    size_t n = strlen(out);
+    snprintf(out + n, cap - n, "%s%s", n ? "; " : "", text);
+}
+
+void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->trouble = atomic_load(&ca->trouble);
+    pthread_mutex_lock(&ca->health_lock);
+    if (out->trouble & CHY_TROUBLE_POLICY) say(out->text, sizeof(out->text), ca->policy_error);
+    if (out->trouble & CHY_TROUBLE_STORE) say(out->text, sizeof(out->text), ca->store_error);
+    if (out->trouble & CHY_TROUBLE_CLOCK) say(out->text, sizeof(out->text), ca->clock_error);
+    pthread_mutex_unlock(&ca->health_lock);
+    if (out->trouble & CHY_TROUBLE_CA_CERT) {
+        say(out->text, sizeof(out->text),
+            "the CA certificate is outside its validity: renew it, or set the clock");
+    }
+    if (out->trouble & CHY_TROUBLE_CLOSING) say(out->text, sizeof(out->text), "the CA is stopping");
+    for (size_t i = 0; i < ca->n_exits; i++) {
+        struct chy_instance_info info = {0};
+        if (ca->exits[i].instance) chy_instance_info(ca->exits[i].instance, &info);
+        if (ca->exits[i].instance && !info.quarantined) continue;
+        char text[128];
+        snprintf(text, sizeof(text), "exit module %.64s is out of use", ca->exits[i].name);
+        say(out->warnings, sizeof(out->warnings), text);
+    }
+}
+
+static void probe_store(struct chy_ca *ca)
+{
+    struct chy_write w = {.kind = CHY_WRITE_PROBE, .when = chy_now(ca->clock)};
+    struct chy_err err = {0};
+    if (chy_store_write_wait(ca->store, &w, &err) != CHY_S_OK) {
+        pthread_mutex_lock(&ca->health_lock);
+        snprintf(ca->store_error, sizeof(ca->store_error), "%s", err.text);
+        pthread_mutex_unlock(&ca->health_lock);
+        return;
+    }
+    clear_trouble(ca, CHY_TROUBLE_STORE);
+    if (chy_settle(ca, &err) != CHY_S_OK) {
+        chy_log(CHY_LOG_LEVEL_ERROR, "ca.settle", "error", err.text, NULL);
+    }
+}
+
+static void *heal(void *arg)
+{
+    struct chy_ca *ca = arg;
+    pthread_mutex_lock(&ca->health_lock);
+    while (!(atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += atomic_load(&ca->trouble) ? PROBE_PERIOD_S : IDLE_PERIOD_S;
+        int rc = pthread_cond_timedwait(&ca->healer_wake, &ca->health_lock, &until);
+        pthread_mutex_unlock(&ca->health_lock);
+        if (rc == ETIMEDOUT) {
+            check_clock(ca);
+            check_ca_cert(ca);
+            if (atomic_load(&ca->trouble) & CHY_TROUBLE_STORE) probe_store(ca);
+        }
+        pthread_mutex_lock(&ca->health_lock);
+    }
+    pthread_mutex_unlock(&ca->health_lock);
+    return NULL;
+}
+
+/* The database knows a time that has been: a clock before it went back while the CA was stopped. */
+static bool last_row(const struct chy_row *row, void *arg)
+{
+    *(chy_time *)arg = row->submitted_when;
+    return false;
+}
+
+static void know_last_time(struct chy_ca *ca)
+{
+    struct chy_err err = {0};
+    struct chy_query q = {.descending = true, .limit = 1};
+    ca->last_known = CHY_TIME_DEFAULT;
+    if (ca->store->ops->query(ca->store, &q, last_row, &ca->last_known, &err) != CHY_S_OK) {
+        chy_log(CHY_LOG_LEVEL_ERROR, "ca.clock", "error", err.text, NULL);
+    }
+}
+
+chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err)
+{
+    ca->wall_at_start = CHY_TIME_DEFAULT;
+    know_last_time(ca);
+    check_clock(ca);
+    check_ca_cert(ca);
+    if (pthread_create(&ca->healer, NULL, heal, ca) != 0) {
+        return chy_fail(err, CHY_E_OUTOFMEMORY, "health thread: the system refuses another thread");
+    }
+    ca->healer_runs = true;
+    return CHY_S_OK;
+}
+
+void chy_health_stop(struct chy_ca *ca)
+{
+    pthread_mutex_lock(&ca->health_lock);
+    atomic_fetch_or(&ca->trouble, CHY_TROUBLE_CLOSING);
+    pthread_cond_signal(&ca->healer_wake);
+    pthread_mutex_unlock(&ca->health_lock);
+    if (ca->healer_runs) pthread_join(ca->healer, NULL);
+    ca->healer_runs = false;
+}

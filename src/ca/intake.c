@@ -1,0 +1,279 @@
+/* Intake: from octets to a decision. Steps as MS-WCCE's server takes them: enrol right, parsing,
+ * proof of possession, the request as a value with its extensions disabled, the policy module. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ca/ca_internal.h"
+
+static chy_hresult refuse_unless_enrol(struct chy_request *r)
+{
+    if (r->caller_access & CHY_CA_ACCESS_ENROLL) return CHY_S_OK;
+    return chy_fail(
+        &r->err, CHY_CERTSRV_E_ENROLL_DENIED,
+        "%s may not request certificates from this CA: give a token or use the daemon's socket, "
+        "or let the CA accept anonymous requests (AnonymousSubmit = 1)",
+        r->caller_name);
+}
+
+static chy_hresult check_format(struct chy_request *r)
+{
+    int32_t format = r->flags & CHY_CR_IN_FORMATMASK;
+    if (format == CHY_CR_IN_FORMATANY || format == CHY_CR_IN_PKCS10) return CHY_S_OK;
+    return chy_fail(&r->err, CHY_CRYPT_E_INVALID_MSG_TYPE,
+                    "request format 0x%x: this CA takes PKCS#10 (0x100)", (unsigned)format);
+}
+
+static chy_hresult parse(struct chy_request *r)
+{
+    chy_hresult hr = chy_csr_to_der(r->input, &r->scratch, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    struct chy_span der = chy_arena_dup(&r->arena, chy_buf_span(&r->scratch));
+    if (!der.p) return chy_fail_nomem(&r->err, "request");
+    hr = chy_csr_parse(der, &r->csr, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    if (r->csr.n_ext > CHY_REQUEST_MAX_EXTS - 8) {
+        return chy_fail(&r->err, CHY_CERTSRV_E_ENCODING_LENGTH,
+                        "request: %zu extensions, at most %d allowed", r->csr.n_ext,
+                        CHY_REQUEST_MAX_EXTS - 8);
+    }
+    return CHY_S_OK;
+}
+
+static bool is_blocked(struct chy_request *r, struct chy_worker *w, const struct chy_settings *s)
+{
+    uint8_t hash[32];
+    if (!s->n_blocked) return false;
+    if (chy_verifier_sha256(chy_worker_verifier(w), r->csr.key.der, hash) != CHY_S_OK) return true;
+    for (size_t i = 0; i < s->n_blocked; i++) {
+        if (memcmp(hash, s->blocked_spki[i], sizeof(hash)) == 0) return true;
+    }
+    return false;
+}
+
+/* What costs the request but is worth a row: it was well-formed, and somebody may ask about its id.
+ * NULL when nothing is wrong with the key; else the message, with the reason in r->err. */
+static const char *key_fault(struct chy_request *r, struct chy_worker *w,
+                             const struct chy_settings *s)
+{
+    if (chy_csr_verify(chy_worker_verifier(w), &r->csr, &r->err) != CHY_S_OK) {
+        return "Error Verifying Request Signature or Signing Certificate";
+    }
+    if (chy_spki_check_strength(&r->csr.key, &r->err) != CHY_S_OK)
+        return "Weak or compromised public key";
+    if (is_blocked(r, w, s)) {
+        chy_fail(&r->err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
+                 "its SubjectPublicKeyInfo is on this CA's KeyBlocklist");
+        return "Weak or compromised public key";
+    }
+    return NULL;
+}
+
+/* Name/value pairs inside the signed request (1.3.6.1.4.1.311.13.2.1), over those of the
+ * submission. Two different templates are a conflict, not a choice. */
+static chy_hresult take_pairs(struct chy_request *r)
+{
+    struct chy_buf name, value;
+    chy_hresult hr = CHY_S_OK;
+    chy_buf_init(&name, 4 * CHY_ATTR_NAME_MAX);
+    chy_buf_init(&value, 2 * CHY_ATTR_VALUE_MAX);
+    for (size_t i = 0; i < r->csr.n_pairs && hr == CHY_S_OK; i++) {
+        chy_buf_reset(&name);
+        chy_buf_reset(&value);
+        struct chy_name_attr a = {.tag = CHY_DER_BMP, .value = r->csr.pair[i].name};
+        struct chy_name_attr b = {.tag = CHY_DER_BMP, .value = r->csr.pair[i].value};
+        if (!chy_name_value_utf8(&a, &name) || !chy_name_value_utf8(&b, &value)) continue;
+        const char *key = chy_buf_cstr(&name), *text = chy_buf_cstr(&value);
+        if (!key || !text) continue;
+        const char *old = chy_request_attribute(r, key);
+        if (old && chy_attribute_same(key, "CertificateTemplate") && strcmp(old, text) != 0) {
+            hr = chy_fail(
+                &r->err, CHY_CERTSRV_E_TEMPLATE_CONFLICT,
+                "CertificateTemplate: the request says \"%.64s\", the submission \"%.64s\"", text,
+                old);
+        }
+        chy_request_set_attribute(r, chy_buf_span(&name), chy_buf_span(&value));
+    }
+    chy_buf_free(&name);
+    chy_buf_free(&value);
+    return hr;
+}
+
+static chy_hresult take_request_extensions(struct chy_request *r)
+{
+    chy_hresult hr = CHY_S_OK;
+    for (size_t i = 0; i < r->csr.n_ext && hr == CHY_S_OK; i++) {
+        const struct chy_ext *e = &r->csr.ext[i];
+        char oid[CHY_EXT_OID_TEXT];
+        if (!chy_oid_to_text(e->oid, oid, sizeof(oid))) continue;
+        int32_t flags = CHY_EXTENSION_ORIGIN_REQUEST | CHY_EXTENSION_DISABLE_FLAG |
+                        (e->critical ? CHY_EXTENSION_CRITICAL_FLAG : 0);
+        hr = chy_request_set_extension(r, oid, flags, e->value, &r->err);
+    }
+    return hr;
+}
+
+static chy_hresult set_server_extension(struct chy_request *r, const char *oid,
+                                        struct chy_span value)
+{
+    /* An officer's or the policy's own choice from an earlier pass stays. */
+    const struct chy_extension *e = chy_request_find_extension(r, oid);
+    int32_t origin = e ? e->flags & CHY_EXTENSION_ORIGIN_MASK : 0;
+    if (origin == CHY_EXTENSION_ORIGIN_ADMIN || origin == CHY_EXTENSION_ORIGIN_POLICY)
+        return CHY_S_OK;
+    return chy_request_set_extension(r, oid, CHY_EXTENSION_ORIGIN_SERVER, value, &r->err);
+}
+
+/* The engine's own: subject and authority key identifiers, CRL and issuer locations. */
+static chy_hresult add_server_extensions(struct chy_request *r, const struct chy_settings *s)
+{
+    uint8_t key_id[20];
+    struct chy_buf *b = &r->scratch;
+    chy_spki_key_id(&r->csr.key, key_id);
+    chy_buf_reset(b);
+    chy_ski_add(b, CHY_SPAN(key_id));
+    chy_hresult hr = set_server_extension(r, "2.5.29.14", chy_buf_span(b));
+    if (hr == CHY_S_OK && r->ca->aki_der.n) {
+        hr = set_server_extension(r, "2.5.29.35", chy_buf_span(&r->ca->aki_der));
+    }
+    if (hr == CHY_S_OK && s->cdp_der.n)
+        hr = set_server_extension(r, "2.5.29.31", chy_buf_span(&s->cdp_der));
+    if (hr == CHY_S_OK && s->aia_der.n) {
+        hr = set_server_extension(r, "1.3.6.1.5.5.7.1.1", chy_buf_span(&s->aia_der));
+    }
+    return hr;
+}
+
+static chy_hresult propose_validity(struct chy_request *r, const struct chy_settings *s)
+{
+    struct chy_validity_bounds b = {.now = chy_now(r->ca->clock),
+                                    .backdate_s = s->clock_skew_s,
+                                    .ca_not_before = r->ca->cert.not_before,
+                                    .ca_not_after = r->ca->cert.not_after,
+                                    .ca_period_s = s->validity_s,
+                                    .policy_not_after = CHY_TIME_DEFAULT,
+                                    .request_not_after = CHY_TIME_DEFAULT};
+    struct chy_validity v;
+    chy_hresult hr = chy_validity_choose(&b, &v, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    r->not_before = v.not_before;
+    r->not_after = v.not_after;
+    r->not_after_why = v.why;
+    return CHY_S_OK;
+}
+
+static chy_hresult make_request(struct chy_request *r)
+{
+    r->requester_name = r->caller_name;
+    chy_subject_from_name(&r->subject, &r->csr.subject, &r->arena);
+    chy_request_parse_attributes(r, r->attribute_text, false);
+    chy_hresult hr = take_pairs(r);
+    if (hr == CHY_S_OK) hr = take_request_extensions(r);
+    return hr;
+}
+
+static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
+{
+    if (chy_issue_prepare(r, s) == CHY_S_OK) {
+        chy_issue_write_intent(r);
+        return;
+    }
+    /* What the engine finds wrong with what was asked for is a denial; what it finds wrong with its
+     * own work (lint) or its means is a failure. */
+    bool ours = r->err.code == CHY_E_UNEXPECTED || r->err.code == CHY_E_OUTOFMEMORY ||
+                r->err.code == CHY_CERTSRV_E_SERVER_SUSPENDED || r->err.code == CHY_E_FAIL;
+    r->policy_message[0] = 0;
+    snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);
+    chy_pipeline_conclude(r, ours ? CHY_DB_DISP_ERROR : CHY_DB_DISP_DENIED, r->err.code,
+                          ours ? "Error Constructing Certificate" : "Denied");
+    chy_pipeline_write_final(r);
+}
+
+static void policy_failed(struct chy_request *r, chy_hresult status, const struct chy_settings *s)
+{
+    chy_log(CHY_LOG_LEVEL_ERROR, "policy.failed", "ca", chy_ca_name(r->ca), "error", r->err.text,
+            NULL);
+    if (s->pend_on_policy_failure) {
+        chy_pipeline_conclude(r, CHY_DB_DISP_PENDING, CHY_S_OK,
+                              "Taken Under Submission: the policy module failed");
+        return;
+    }
+    chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, status, "The policy module failed");
+}
+
+void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
+{
+    struct chy_ca *ca = r->ca;
+    struct chy_settings *s = chy_settings_get(ca);
+    chy_hresult status = CHY_S_OK;
+    bool abandoned = false;
+    if (propose_validity(r, s) != CHY_S_OK || add_server_extensions(r, s) != CHY_S_OK) {
+        chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, r->err.text);
+        chy_pipeline_write_final(r);
+        goto out;
+    }
+    r->worker = w;
+    enum chy_verdict v = chy_policy_verify(ca->policy, ca->config_string, r, r->is_new, &status,
+                                           &abandoned, &r->err);
+    if (abandoned) goto out; /* the deadline settled it: not ours to touch */
+    (void)CHY_FAULT("intake.after_policy");
+    switch (v) {
+    case CHY_VERDICT_ISSUE: issue_or_say_why(r, s); goto out;
+    case CHY_VERDICT_PENDING:
+        chy_pipeline_conclude(r, CHY_DB_DISP_PENDING, CHY_S_OK, "Taken Under Submission");
+        break;
+    case CHY_VERDICT_DENIED:
+        chy_pipeline_conclude(r, CHY_DB_DISP_DENIED, status, "Denied by Policy Module");
+        break;
+    case CHY_VERDICT_FAILED: policy_failed(r, status, s); break;
+    }
+    chy_pipeline_write_final(r);
+out:
+    chy_settings_unref(s);
+}
+
+/* Thread: the modules' deadline thread. The worker that made the call is lost to the module. */
+void chy_intake_expired(void *request, void *arg)
+{
+    struct chy_request *r = request;
+    struct chy_ca *ca = arg;
+    if (!r) return; /* a call without a request */
+    if (r->stage == CHY_STAGE_SIGN || !r->worker) return;
+    chy_worker_retire(r->worker);
+    chy_workers_replace(ca->workers);
+    struct chy_settings *s = chy_settings_get(ca);
+    chy_fail(&r->err, CHY_ERROR_TIMEOUT,
+             "policy module: VerifyRequest overran its deadline of %u ms", s->module_timeout_ms);
+    policy_failed(r, CHY_ERROR_TIMEOUT, s);
+    chy_pipeline_write_final(r);
+    chy_settings_unref(s);
+}
+
+void chy_intake_run(struct chy_request *r, struct chy_worker *w)
+{
+    struct chy_settings *s = NULL;
+    if (refuse_unless_enrol(r) != CHY_S_OK || check_format(r) != CHY_S_OK || parse(r) != CHY_S_OK ||
+        chy_health_may_issue(r->ca, &r->err) != CHY_S_OK ||
+        chy_ids_take(r->ca, &r->id, &r->err) != CHY_S_OK) {
+        chy_pipeline_refuse(r);
+        return;
+    }
+    (void)chy_ids_lock(r->ca, r->id);
+    (void)CHY_FAULT("intake.after_id");
+    atomic_fetch_add(&r->ca->submitted, 1);
+    r->is_new = true;
+    r->submitted_when = chy_now(r->ca->clock);
+    r->requester_name = r->caller_name;
+    s = chy_settings_get(r->ca);
+    const char *fault = key_fault(r, w, s);
+    if (fault) {
+        snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);
+        chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, fault);
+        chy_pipeline_write_final(r);
+    } else if (make_request(r) != CHY_S_OK) {
+        chy_pipeline_conclude(r, CHY_DB_DISP_DENIED, r->err.code, r->err.text);
+        chy_pipeline_write_final(r);
+    } else {
+        chy_intake_decide(r, w);
+    }
+    chy_settings_unref(s);
+}

@@ -1,0 +1,182 @@
+/* Issuing: the certificate's bytes from what the policy approved, lint on exactly those bytes (P3,
+ * P4), the intent made durable (P2), the signature, the final row. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ca/ca_internal.h"
+#include "pki/lint.h"
+
+static chy_hresult check_names(struct chy_request *r, const struct chy_settings *s,
+                               struct chy_span san)
+{
+    enum { MAX_NAMES = CHY_GN_MAX };
+    struct chy_general_name *gn = chy_arena_alloc(&r->arena, sizeof(*gn) * MAX_NAMES);
+    size_t n = MAX_NAMES;
+    if (!gn) return chy_fail_nomem(&r->err, "subjectAltName");
+    chy_hresult hr = chy_general_names_parse(san, gn, &n, &r->err);
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
+        hr = chy_general_name_check(&gn[i], s->gn_flags, &r->err);
+        if (hr == CHY_S_OK && r->ca->constraints) {
+            hr = chy_name_constraints_check(r->ca->constraints, &gn[i], &r->err);
+        }
+    }
+    return hr;
+}
+
+static chy_hresult check_subject(struct chy_request *r, struct chy_span subject, bool has_san)
+{
+    bool empty = subject.n <= 2;
+    if (empty && !has_san) {
+        return chy_fail(&r->err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT,
+                        "the certificate would have neither a subject nor a subjectAltName");
+    }
+    if (empty || !r->ca->constraints) return CHY_S_OK;
+    struct chy_general_name dir = {.type = CHY_GN_DIR, .value = subject};
+    return chy_name_constraints_check(r->ca->constraints, &dir, &r->err);
+}
+
+static size_t enabled_extensions(const struct chy_request *r, struct chy_ext *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_ext; i++) {
+        const struct chy_extension *e = &r->ext[i];
+        if (e->flags & CHY_EXTENSION_DISABLE_FLAG) continue;
+        out[n++] =
+            (struct chy_ext){e->oid, (e->flags & CHY_EXTENSION_CRITICAL_FLAG) != 0, e->value};
+    }
+    return n;
+}
+
+static chy_hresult lint(struct chy_request *r)
+{
+    struct chy_lint_report report;
+    chy_lint_tbs(chy_buf_span(&r->tbs), r->ca->lint_issuer, &report);
+    if (!report.errors) return CHY_S_OK;
+    atomic_fetch_add(&r->ca->lint_errors, 1);
+    for (size_t i = 0; i < report.n; i++) {
+        const struct chy_lint_rule *rule = report.finding[i].rule;
+        if (rule->severity != CHY_LINT_ERROR) continue;
+        return chy_fail(&r->err, CHY_E_UNEXPECTED, "lint %s (%s): %s: %s", rule->id, rule->section,
+                        rule->text, report.finding[i].detail);
+    }
+    return chy_fail(&r->err, CHY_E_UNEXPECTED, "lint found %zu errors", report.errors);
+}
+
+static chy_hresult build(struct chy_request *r, struct chy_span subject, const struct chy_ext *ext,
+                         size_t n)
+{
+    chy_hresult hr = chy_serial_make(chy_now(r->ca->clock), r->serial, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    r->has_serial = true;
+    struct chy_cert_parts parts = {.serial = CHY_SPAN(r->serial),
+                                   .sig_alg = r->ca->sig_alg->der,
+                                   .issuer = r->ca->cert.subject.der,
+                                   .not_before = r->not_before,
+                                   .not_after = r->not_after,
+                                   .subject = subject,
+                                   .spki = r->csr.key.der,
+                                   .ext = ext,
+                                   .n_ext = n};
+    chy_buf_reset(&r->tbs);
+    hr = chy_cert_build_tbs(&parts, &r->tbs, &r->err);
+    return hr == CHY_S_OK ? lint(r) : hr;
+}
+
+static chy_hresult subject_text(struct chy_request *r, struct chy_span subject)
+{
+    struct chy_name *name = chy_arena_alloc(&r->arena, sizeof(*name));
+    if (!name) return chy_fail_nomem(&r->err, "subject");
+    chy_hresult hr = chy_name_parse(subject, name, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    chy_buf_reset(&r->subject_text);
+    chy_name_to_text(name, &r->subject_text);
+    return CHY_S_OK;
+}
+
+chy_hresult chy_issue_prepare(struct chy_request *r, struct chy_settings *s)
+{
+    struct chy_ext ext[CHY_REQUEST_MAX_EXTS];
+    struct chy_buf *subject = &r->scratch;
+    const struct chy_extension *san = chy_request_find_extension(r, "2.5.29.17");
+    bool has_san = san && !(san->flags & CHY_EXTENSION_DISABLE_FLAG);
+    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
+    if (hr == CHY_S_OK && has_san) hr = check_names(r, s, san->value);
+    chy_buf_reset(subject);
+    if (hr == CHY_S_OK) hr = chy_subject_build(r, subject, &r->err);
+    if (hr == CHY_S_OK) hr = check_subject(r, chy_buf_span(subject), has_san);
+    if (hr == CHY_S_OK) hr = subject_text(r, chy_buf_span(subject));
+    if (hr == CHY_S_OK) hr = build(r, chy_buf_span(subject), ext, enabled_extensions(r, ext));
+    return hr;
+}
+
+/* Thread: writer. */
+static void intent_done(struct chy_write *w, void *arg)
+{
+    struct chy_request *r = arg;
+    if (w->result != CHY_S_OK) {
+        chy_health_store_failed(r->ca, &w->err);
+        chy_err_clear(&r->err);
+        chy_fail(&r->err, w->result,
+                 "request %d: its intent could not be stored, nothing was signed: %s", r->id,
+                 w->err.text);
+        chy_pipeline_refuse(r);
+        return;
+    }
+    (void)CHY_FAULT("intent.after_commit");
+    r->stage = CHY_STAGE_SIGN;
+    chy_workers_continue(r->ca->workers, &r->job);
+}
+
+void chy_issue_write_intent(struct chy_request *r)
+{
+    r->disposition = CHY_DB_DISP_ACTIVE;
+    r->status = CHY_S_OK;
+    r->resolved_when = CHY_TIME_DEFAULT;
+    chy_request_to_row(r);
+    r->write = (struct chy_write){.kind = CHY_WRITE_INTENT,
+                                  .row = &r->row,
+                                  .tbs = chy_buf_span(&r->tbs),
+                                  .when = chy_now(r->ca->clock),
+                                  .done = intent_done,
+                                  .arg = r};
+    (void)CHY_FAULT("intent.before_write");
+    chy_store_write(r->ca->store, &r->write);
+}
+
+static chy_hresult sign(struct chy_request *r, struct chy_worker *w)
+{
+    struct chy_signer *signer = NULL;
+    chy_hresult hr = chy_worker_signer(w, r->ca->key, r->ca->sig_alg, &signer, &r->err);
+    chy_buf_reset(&r->scratch);
+    chy_buf_reset(&r->certificate);
+    (void)CHY_FAULT("sign.before");
+    if (hr == CHY_S_OK) hr = chy_signer_sign(signer, chy_buf_span(&r->tbs), &r->scratch, &r->err);
+    (void)CHY_FAULT("sign.after");
+    if (hr != CHY_S_OK) return hr;
+    return chy_cert_assemble(chy_buf_span(&r->tbs), r->ca->sig_alg->der, chy_buf_span(&r->scratch),
+                             &r->certificate, &r->err);
+}
+
+static void say_issued(struct chy_request *r)
+{
+    /* The validity was cut by something else than the policy's own wish: the requester is told. */
+    const char *why = r->not_after_why;
+    bool cut = why && strcmp(why, "policy") != 0;
+    char text[96];
+    snprintf(text, sizeof(text), "Issued%s%s%s", cut ? " (validity ends by " : "", cut ? why : "",
+             cut ? ")" : "");
+    chy_pipeline_conclude(r, CHY_DB_DISP_ISSUED, CHY_S_OK, text);
+}
+
+void chy_issue_sign(struct chy_request *r, struct chy_worker *w)
+{
+    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
+    if (hr == CHY_S_OK) hr = sign(r, w);
+    if (hr == CHY_S_OK) {
+        say_issued(r);
+    } else {
+        snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);
+        chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, hr, "Error Signing Certificate");
+    }
+    chy_pipeline_write_final(r);
+}

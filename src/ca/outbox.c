@@ -1,0 +1,219 @@
+/* Exit events (P13): owed in the same transaction as the final row, delivered at least once to each
+ * module by one dispatcher thread, in the order of the commits, and crossed off afterwards. A burst
+ * beyond the queue in memory is read back from the outbox itself.
+ * Thread: chy_outbox_give on the writer; delivery on the dispatcher. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ca/ca_internal.h"
+
+enum { BATCH = 64 };
+
+void chy_outbox_owe(struct chy_request *r)
+{
+    struct chy_ca *ca = r->ca;
+    for (size_t i = 0; i < ca->n_exits && r->n_owed < CHY_REQUEST_MAX_OWED; i++) {
+        if (!ca->exits[i].instance || !(ca->exits[i].mask & r->event)) continue;
+        r->owed[r->n_owed++] = (struct chy_owed){ca->exits[i].name, r->event};
+    }
+}
+
+void chy_outbox_give(struct chy_request *r)
+{
+    struct chy_ca *ca = r->ca;
+    atomic_fetch_add(&ca->outbox_backlog, r->n_owed);
+    if (atomic_load(&ca->exit_behind)) return;
+    if (chy_queue_len(&ca->exit_queue) >= CHY_CA_EXIT_QUEUE_MAX) {
+        atomic_store(&ca->exit_behind, true);
+        return;
+    }
+    atomic_fetch_add(&r->refs, 1);
+    if (!chy_queue_push(&ca->exit_queue, &r->exit_node)) chy_request_unref(r);
+}
+
+static void crossed_off(struct chy_write *w, void *arg)
+{
+    struct chy_ca *ca = arg;
+    if (w->result == CHY_S_OK) {
+        atomic_fetch_sub(&ca->outbox_backlog, 1);
+    } else {
+        chy_health_store_failed(ca, &w->err); /* it will be delivered again: at least once */
+    }
+    chy_free(w);
+}
+
+static void cross_off(struct chy_ca *ca, int64_t seq)
+{
+    struct chy_write *w = chy_calloc(1, sizeof(*w));
+    if (!w) return;
+    w->kind = CHY_WRITE_OUTBOX_DONE;
+    w->outbox_seq = seq;
+    w->done = crossed_off;
+    w->arg = ca;
+    chy_store_write(ca->store, w);
+}
+
+static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
+{
+    for (size_t i = 0; i < ca->n_exits; i++) {
+        if (strcmp(ca->exits[i].name, module) == 0) return &ca->exits[i];
+    }
+    return NULL;
+}
+
+/* True when the module has seen it (whatever it answered); false when it stays owed. */
+static bool notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event,
+                   struct chy_request *r)
+{
+    struct chy_err err = {0};
+    bool abandoned = false;
+    (void)CHY_FAULT("exit.before");
+    atomic_fetch_add(&slot->calls, 1);
+    chy_hresult hr = chy_exit_notify(slot->instance, event, r, &abandoned, &err);
+    (void)CHY_FAULT("exit.after");
+    if (hr == CHY_S_OK) return true;
+    atomic_fetch_add(&slot->failures, 1);
+    chy_log(CHY_LOG_LEVEL_WARNING, "exit.failed", "ca", chy_ca_name(ca), "module", slot->name,
+            "error", err.text, NULL);
+    struct chy_instance_info info;
+    chy_instance_info(slot->instance, &info);
+    return !abandoned &&
+           !info.quarantined; /* AD CS: a failing Notify is logged and otherwise ignored */
+}
+
+static void deliver(struct chy_ca *ca, struct chy_request *r, const char *module, chy_long event,
+                    int64_t seq)
+{
+    struct chy_exit_slot *slot = slot_of(ca, module);
+    if (seq > atomic_load(&ca->exit_done_seq)) atomic_store(&ca->exit_done_seq, seq);
+    if (!slot || !slot->instance) return; /* stays owed until the module is there again */
+    if (notify(ca, slot, event, r)) cross_off(ca, seq);
+}
+
+static void deliver_request(struct chy_ca *ca, struct chy_request *r)
+{
+    for (size_t i = 0; i < r->n_owed; i++) {
+        int64_t seq = r->first_seq + (int64_t)i;
+        if (seq <= atomic_load(&ca->exit_done_seq)) continue; /* already read from the outbox */
+        deliver(ca, r, r->owed[i].module, r->owed[i].event, seq);
+    }
+    chy_request_unref(r);
+}
+
+static void deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
+{
+    struct chy_request *r = chy_request_new(ca);
+    struct chy_row row;
+    if (!r) return;
+    if (ca->store->ops->get(ca->store, e->request_id, &r->arena, &row, &r->err) == CHY_S_OK &&
+        chy_request_from_row(r, &row, &r->err) == CHY_S_OK) {
+        deliver(ca, r, e->module, e->event, e->seq);
+    } else {
+        chy_log(CHY_LOG_LEVEL_ERROR, "exit.unreadable", "error", r->err.text, NULL);
+        atomic_store(&ca->exit_done_seq, e->seq);
+    }
+    chy_request_unref(r);
+}
+
+/* Reads what is owed beyond the last delivered number; false when nothing was left. */
+static bool catch_up(struct chy_ca *ca)
+{
+    struct chy_outbox_entry entry[BATCH];
+    struct chy_arena a;
+    struct chy_err err = {0};
+    size_t n = BATCH;
+    chy_arena_init(&a, 1 << 20);
+    chy_hresult hr =
+        ca->store->ops->outbox(ca->store, atomic_load(&ca->exit_done_seq), &a, entry, &n, &err);
+    if (hr != CHY_S_OK) {
+        chy_log(CHY_LOG_LEVEL_ERROR, "exit.outbox", "error", err.text, NULL);
+        n = 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        deliver_entry(ca, &entry[i]);
+    chy_arena_free(&a);
+    return n > 0;
+}
+
+static void *dispatch(void *arg)
+{
+    struct chy_ca *ca = arg;
+    for (;;) {
+        if (atomic_load(&ca->exit_behind)) {
+            while (catch_up(ca)) {
+            }
+            atomic_store(&ca->exit_behind, false);
+            while (catch_up(ca)) { /* what was committed between the last look and the flag */
+            }
+        }
+        struct chy_node *node = chy_queue_pop(&ca->exit_queue);
+        if (!node) return NULL;
+        struct chy_request *r =
+            (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
+        if (r->ca) deliver_request(ca, r);
+    }
+}
+
+chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err)
+{
+    chy_queue_init(&ca->exit_queue);
+    atomic_store(&ca->exit_behind, true); /* what the last run still owed comes first */
+    if (pthread_create(&ca->dispatcher, NULL, dispatch, ca) != 0) {
+        return chy_fail(err, CHY_E_OUTOFMEMORY,
+                        "exit dispatcher: the system refuses another thread");
+    }
+    ca->dispatcher_runs = true;
+    return CHY_S_OK;
+}
+
+void chy_outbox_stop(struct chy_ca *ca)
+{
+    if (!ca->dispatcher_runs) return;
+    chy_queue_close(&ca->exit_queue);
+    pthread_join(ca->dispatcher, NULL);
+    chy_queue_fini(&ca->exit_queue);
+    ca->dispatcher_runs = false;
+}
+
+struct telling {
+    struct chy_ca *ca;
+    chy_long event;
+    int32_t id;
+};
+
+static void tell(void *arg)
+{
+    struct telling *t = arg;
+    struct chy_request *r = NULL;
+    struct chy_row row;
+    if (t->id) {
+        r = chy_request_new(t->ca);
+        if (!r ||
+            t->ca->store->ops->get(t->ca->store, t->id, &r->arena, &row, &r->err) != CHY_S_OK ||
+            chy_request_from_row(r, &row, &r->err) != CHY_S_OK) {
+            goto out;
+        }
+    }
+    for (size_t i = 0; i < t->ca->n_exits; i++) {
+        struct chy_exit_slot *slot = &t->ca->exits[i];
+        if (slot->instance && (slot->mask & t->event)) notify(t->ca, slot, t->event, r);
+    }
+out:
+    chy_request_unref(r);
+    chy_free(t);
+}
+
+void chy_outbox_tell(struct chy_ca *ca, chy_long event, int32_t id)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < ca->n_exits; i++)
+        wanted = wanted || (ca->exits[i].instance && (ca->exits[i].mask & event));
+    struct telling *t = wanted ? chy_malloc(sizeof(*t)) : NULL;
+    if (!t) return;
+    *t = (struct telling){ca, event, id};
+    if (event == CHY_EXITEVENT_SHUTDOWN) {
+        tell(t); /* the pool is about to end: on the closing thread */
+    } else if (!chy_workers_run(ca->workers, tell, t)) {
+        chy_free(t);
+    }
+}
