@@ -1,0 +1,245 @@
+/* What a client may not take: time, memory, connections. */
+#include "server.h"
+
+static struct chy_net_limits short_limits(void)
+{
+    struct chy_net_limits l = chy_net_limits_default;
+    l.head_timeout_ms = 150;
+    l.body_timeout_ms = 150;
+    l.idle_timeout_ms = 300;
+    l.write_timeout_ms = 200;
+    return l;
+}
+
+static int64_t now_ms(void)
+{
+    return chy_monotonic(&chy_system_clock) / 1000;
+}
+
+static void slow_head_is_refused(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = short_limits();
+    server_new(&s, &l);
+    server_start(&s);
+    int fd = dial(s.port);
+    int64_t start = now_ms();
+    static const char text[] = GET_HELLO;
+    char a[1000];
+    for (size_t i = 0; i < 12; i++) {
+        if (send(fd, text + i, 1, MSG_NOSIGNAL) != 1) break;
+        sleep_ms(25);
+    }
+    hear(fd, a, sizeof(a));
+    assert_non_null(strstr(a, "HTTP/1.1 408 "));
+    assert_non_null(strstr(a, "Connection: close\r\n"));
+    assert_true(at_end(fd));
+    assert_in_range(now_ms() - start, 140, 2500);
+    close(fd);
+    server_stop(&s, 1000);
+}
+
+static void slow_body_is_refused(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = short_limits();
+    server_new(&s, &l);
+    server_start(&s);
+    int fd = dial(s.port);
+    ask(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "HTTP/1.1 408 ");
+    assert_true(at_end(fd));
+    close(fd);
+    server_stop(&s, 1000);
+}
+
+static void idle_connection_is_closed(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = short_limits();
+    server_new(&s, &l);
+    server_start(&s);
+    int fresh = dial(s.port), used = dial(s.port);
+    int64_t start = now_ms();
+    ask(used, GET_HELLO, " 200 OK");
+    sleep_ms(200);
+    ask(used, GET_HELLO, " 200 OK"); /* each request starts the time anew */
+    assert_true(at_end(fresh));
+    assert_in_range(now_ms() - start, 250, 2500);
+    assert_true(at_end(used));
+    assert_in_range(now_ms() - start, 450, 2500);
+    close(fresh);
+    close(used);
+    server_stop(&s, 1000);
+}
+
+static void answer_big(struct chy_exchange *x, void *arg)
+{
+    (void)arg;
+    static uint8_t big[8 << 20];
+    chy_exchange_reply(x, 200, "text/plain", CHY_SPAN(big));
+}
+
+static void client_that_does_not_read_is_dropped(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = short_limits();
+    struct chy_net_counters counters;
+    server_new(&s, &l);
+    assert_int_equal(chy_net_route(s.net, "GET", "/huge", 0, answer_big, NULL, NULL), 0);
+    server_start(&s);
+    int fd = dial(s.port);
+    say(fd, "GET /huge HTTP/1.1\r\nHost: a\r\n\r\n");
+    sleep_ms(100);
+    chy_net_counters(s.net, &counters);
+    assert_int_equal(counters.open_connections, 1);
+    assert_int_equal(counters.buffered, 8 << 20);
+    sleep_ms(500);
+    chy_net_counters(s.net, &counters);
+    assert_int_equal(counters.open_connections, 0);
+    assert_int_equal(counters.buffered, 0);
+    close(fd);
+    server_stop(&s, 1000);
+}
+
+static void long_body_is_refused_before_it_is_read(void **state)
+{
+    (void)state;
+    struct server s;
+    server_new(&s, NULL);
+    server_start(&s);
+    int fd = dial(s.port);
+    const char *a = ask(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 131073\r\n\r\n",
+                        "HTTP/1.1 413 ");
+    assert_non_null(strstr(a, "Connection: close\r\n"));
+    assert_true(at_end(fd));
+    close(fd);
+    server_stop(&s, 1000);
+}
+
+static void long_head_is_refused(void **state)
+{
+    (void)state;
+    struct server s;
+    server_new(&s, NULL);
+    server_start(&s);
+    static char text[20000];
+    int fd = dial(s.port);
+    memset(text, 'a', sizeof(text) - 1);
+    memcpy(text, "GET /hello HTTP/1.1\r\nX: ", 24);
+    ask(fd, text, "HTTP/1.1 431 ");
+    close(fd);
+    fd = dial(s.port);
+    memset(text, 'a', 12000);
+    memcpy(text, "GET /", 5);
+    text[12000] = 0;
+    ask(fd, text, "HTTP/1.1 414 ");
+    close(fd);
+    server_stop(&s, 1000);
+}
+
+static void memory_is_bounded(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    l.buffered_max = 1000;
+    server_new(&s, &l);
+    server_start(&s);
+    int first = dial(s.port), second = dial(s.port);
+    say(first, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nabc");
+    sleep_ms(50);
+    const char *a = ask(second, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n",
+                        "HTTP/1.1 503 ");
+    assert_non_null(strstr(a, "Retry-After: 1\r\n"));
+    close(second);
+    second = dial(s.port);
+    ask(second,
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n70\r\n"
+        "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+        "0"
+        "012345678901234567890\r\n",
+        "HTTP/1.1 503 ");
+    close(second);
+    close(first);
+    sleep_ms(50);
+    second = dial(s.port);
+    ask(second, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", " 200 OK");
+    close(second);
+    server_stop(&s, 1000);
+}
+
+static void connections_are_bounded(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    struct chy_net_counters counters;
+    l.connections_max = 2;
+    server_new(&s, &l);
+    server_start(&s);
+    int one = dial(s.port), two = dial(s.port);
+    ask(one, GET_HELLO, " 200 OK");
+    ask(two, GET_HELLO, " 200 OK");
+    int three = dial(s.port);
+    assert_true(at_end(three));
+    chy_net_counters(s.net, &counters);
+    assert_int_equal(counters.refused, 1);
+    close(two);
+    close(three);
+    sleep_ms(50);
+    three = dial(s.port);
+    ask(three, GET_HELLO, " 200 OK");
+    close(one);
+    close(three);
+    server_stop(&s, 1000);
+}
+
+static void connections_of_one_peer_are_bounded(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    l.per_peer_max = 1;
+    server_new(&s, &l);
+    server_start(&s);
+    int one = dial(s.port);
+    ask(one, GET_HELLO, " 200 OK");
+    int two = dial(s.port);
+    assert_true(at_end(two));
+    close(one);
+    close(two);
+    server_stop(&s, 1000);
+}
+
+static void impossible_limits_are_refused(void **state)
+{
+    (void)state;
+    struct chy_net *net = NULL;
+    struct chy_net_limits l = chy_net_limits_default;
+    l.head_max = 0;
+    assert_int_equal(chy_net_new(&l, NULL, &net, NULL), CHY_E_INVALIDARG);
+    l = chy_net_limits_default;
+    l.idle_timeout_ms = 0;
+    assert_int_equal(chy_net_new(&l, NULL, &net, NULL), CHY_E_INVALIDARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slow_head_is_refused),
+        cmocka_unit_test(slow_body_is_refused),
+        cmocka_unit_test(idle_connection_is_closed),
+        cmocka_unit_test(client_that_does_not_read_is_dropped),
+        cmocka_unit_test(long_body_is_refused_before_it_is_read),
+        cmocka_unit_test(long_head_is_refused),
+        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(connections_of_one_peer_are_bounded),
+        cmocka_unit_test(impossible_limits_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,379 @@
+/* TLS against OpenSSL's own client: handshakes, client certificates, renewal, wrong octets. */
+#include "server.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+struct identity {
+    EVP_PKEY *key;
+    X509 *cert;
+    struct chy_buf cert_pem, key_pem;
+};
+
+static void add_pem(struct chy_buf *out, BIO *bio)
+{
+    char *p = NULL;
+    long n = BIO_get_mem_data(bio, &p);
+    chy_buf_init(out, 10000);
+    chy_buf_add(out, p, (size_t)n);
+    BIO_free(bio);
+}
+
+/* Self-signed when issuer is NULL. */
+static void identity_new(struct identity *id, const char *name, const struct identity *issuer)
+{
+    id->key = EVP_EC_gen("P-256");
+    id->cert = X509_new();
+    X509_NAME *subject = X509_get_subject_name(id->cert);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    ASN1_INTEGER_set(X509_get_serialNumber(id->cert), 7);
+    X509_set_version(id->cert, X509_VERSION_3);
+    X509_gmtime_adj(X509_getm_notBefore(id->cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(id->cert), 3600);
+    X509_set_pubkey(id->cert, id->key);
+    X509_set_issuer_name(id->cert, issuer ? X509_get_subject_name(issuer->cert) : subject);
+    if (!issuer) {
+        X509_EXTENSION *ca =
+            X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+        X509_add_ext(id->cert, ca, -1);
+        X509_EXTENSION_free(ca);
+    }
+    assert_true(X509_sign(id->cert, issuer ? issuer->key : id->key, EVP_sha256()) > 0);
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(bio, id->cert);
+    add_pem(&id->cert_pem, bio);
+    bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(bio, id->key, NULL, NULL, 0, NULL, NULL);
+    add_pem(&id->key_pem, bio);
+}
+
+static void identity_free(struct identity *id)
+{
+    EVP_PKEY_free(id->key);
+    X509_free(id->cert);
+    chy_buf_free(&id->cert_pem);
+    chy_buf_free(&id->key_pem);
+}
+
+struct fixture {
+    struct server s;
+    struct identity server, client_ca, client, stranger;
+    struct chy_net_tls tls;
+    int tls_port;
+};
+
+static void answer_cert(struct chy_exchange *x, void *arg)
+{
+    (void)arg;
+    chy_exchange_reply(x, 200, "application/pkix-cert", chy_exchange_peer(x)->client_cert);
+}
+
+static void fixture_new(struct fixture *f, const struct chy_net_limits *limits)
+{
+    identity_new(&f->server, "localhost", NULL);
+    identity_new(&f->client_ca, "client ca", NULL);
+    identity_new(&f->client, "client", &f->client_ca);
+    identity_new(&f->stranger, "stranger", NULL);
+    server_new(&f->s, limits);
+    f->tls =
+        (struct chy_net_tls){chy_buf_span(&f->server.cert_pem), chy_buf_span(&f->server.key_pem),
+                             chy_buf_span(&f->client_ca.cert_pem)};
+    assert_int_equal(chy_net_set_tls(f->s.net, &f->tls, NULL), CHY_S_OK);
+    assert_int_equal(chy_net_route(f->s.net, "GET", "/cert", 0, answer_cert, NULL, NULL), 0);
+    assert_int_equal(chy_net_listen_tcp(f->s.net, "127.0.0.1", 0, true, &f->tls_port, NULL), 0);
+    server_start(&f->s);
+}
+
+static void fixture_free(struct fixture *f)
+{
+    server_stop(&f->s, 1000);
+    identity_free(&f->server);
+    identity_free(&f->client_ca);
+    identity_free(&f->client);
+    identity_free(&f->stranger);
+}
+
+struct client {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    int fd;
+};
+
+static void client_new(struct client *c, const struct identity *id)
+{
+    c->ctx = SSL_CTX_new(TLS_client_method());
+    if (id) {
+        assert_int_equal(SSL_CTX_use_certificate(c->ctx, id->cert), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(c->ctx, id->key), 1);
+    }
+    c->ssl = SSL_new(c->ctx);
+}
+
+static bool client_dial(struct client *c, int port)
+{
+    c->fd = dial(port);
+    SSL_set_fd(c->ssl, c->fd);
+    return SSL_connect(c->ssl) == 1;
+}
+
+static void client_free(struct client *c)
+{
+    SSL_shutdown(c->ssl);
+    SSL_free(c->ssl);
+    SSL_CTX_free(c->ctx);
+    close(c->fd);
+    ERR_clear_error();
+}
+
+static size_t client_ask(struct client *c, const char *text, char *out, size_t max)
+{
+    size_t n = 0;
+    if (SSL_write(c->ssl, text, (int)strlen(text)) <= 0) return 0;
+    int k = SSL_read(c->ssl, out, (int)max - 1);
+    if (k > 0) n = (size_t)k;
+    out[n] = 0;
+    return n;
+}
+
+static void both_versions_are_served(void **state)
+{
+    (void)state;
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    static const unsigned char alpn[] = "\x02h2\x08http/1.1";
+    struct fixture f;
+    char a[2000];
+    fixture_new(&f, NULL);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(versions); i++) {
+        struct client c;
+        const unsigned char *chosen = NULL;
+        unsigned chosen_n = 0;
+        client_new(&c, NULL);
+        SSL_set_max_proto_version(c.ssl, versions[i]);
+        SSL_set_alpn_protos(c.ssl, alpn, sizeof(alpn) - 1);
+        assert_true(client_dial(&c, f.tls_port));
+        assert_int_equal(SSL_version(c.ssl), versions[i]);
+        SSL_get0_alpn_selected(c.ssl, &chosen, &chosen_n);
+        assert_int_equal(chosen_n, 8);
+        for (int round = 0; round < 5; round++) {
+            client_ask(&c, GET_HELLO, a, sizeof(a));
+            assert_non_null(strstr(a, "200 OK"));
+            assert_non_null(strstr(a, "\r\n\r\nhello"));
+        }
+        if (versions[i] == TLS1_2_VERSION) {
+            assert_int_equal(SSL_renegotiate(c.ssl), 1);
+            assert_int_not_equal(SSL_do_handshake(c.ssl), 1);
+        }
+        client_free(&c);
+    }
+    struct chy_net_counters counters;
+    chy_net_counters(f.s.net, &counters);
+    assert_int_equal(counters.tls_handshakes, 2);
+    fixture_free(&f);
+}
+
+static void old_versions_and_protocols_are_refused(void **state)
+{
+    (void)state;
+    static const unsigned char alpn[] = "\x02h2";
+    struct fixture f;
+    struct client c;
+    fixture_new(&f, NULL);
+    client_new(&c, NULL);
+    SSL_set_security_level(c.ssl, 0);
+    SSL_set_min_proto_version(c.ssl, TLS1_1_VERSION);
+    SSL_set_max_proto_version(c.ssl, TLS1_1_VERSION);
+    assert_false(client_dial(&c, f.tls_port));
+    client_free(&c);
+    client_new(&c, NULL);
+    SSL_set_alpn_protos(c.ssl, alpn, sizeof(alpn) - 1);
+    assert_false(client_dial(&c, f.tls_port));
+    client_free(&c);
+    client_new(&c, NULL);
+    SSL_set_max_proto_version(c.ssl, TLS1_2_VERSION);
+    SSL_set_cipher_list(c.ssl, "AES128-SHA256:AES256-GCM-SHA384"); /* no forward secrecy */
+    assert_false(client_dial(&c, f.tls_port));
+    client_free(&c);
+    fixture_free(&f);
+}
+
+static void client_certificate_is_verified(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct client c;
+    char a[3000];
+    unsigned char *der = NULL;
+    fixture_new(&f, NULL);
+    client_new(&c, &f.client);
+    assert_true(client_dial(&c, f.tls_port));
+    size_t n = client_ask(&c, "GET /cert HTTP/1.1\r\nHost: a\r\n\r\n", a, sizeof(a));
+    int der_n = i2d_X509(f.client.cert, &der);
+    assert_true(der_n > 0 && n > (size_t)der_n);
+    assert_memory_equal(a + n - der_n, der, (size_t)der_n);
+    OPENSSL_free(der);
+    client_free(&c);
+    client_new(&c, NULL);
+    assert_true(client_dial(&c, f.tls_port));
+    client_ask(&c, "GET /cert HTTP/1.1\r\nHost: a\r\n\r\n", a, sizeof(a));
+    assert_non_null(strstr(a, "Content-Length: 0\r\n"));
+    client_free(&c);
+    client_new(&c, &f.stranger);
+    /* In TLS 1.3 the client learns of it with the first read. */
+    bool refused = !client_dial(&c, f.tls_port) || client_ask(&c, GET_HELLO, a, sizeof(a)) == 0;
+    assert_true(refused);
+    client_free(&c);
+    fixture_free(&f);
+}
+
+static void resumed_session_keeps_the_client(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct client c, again;
+    char a[3000];
+    fixture_new(&f, NULL);
+    client_new(&c, &f.client);
+    assert_true(client_dial(&c, f.tls_port));
+    client_ask(&c, GET_HELLO, a, sizeof(a));
+    SSL_SESSION *session = SSL_get1_session(c.ssl);
+    client_new(&again, NULL);
+    SSL_set_session(again.ssl, session);
+    assert_true(client_dial(&again, f.tls_port));
+    assert_int_equal(SSL_session_reused(again.ssl), 1);
+    size_t n = client_ask(&again, "GET /cert HTTP/1.1\r\nHost: a\r\n\r\n", a, sizeof(a));
+    assert_true(n > 300);
+    client_free(&again);
+    SSL_SESSION_free(session);
+    client_free(&c);
+    fixture_free(&f);
+}
+
+static void renewed_certificate_is_taken_over(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct identity fresh;
+    struct client c, d;
+    char a[2000];
+    fixture_new(&f, NULL);
+    identity_new(&fresh, "renewed", NULL);
+    client_new(&c, NULL);
+    assert_true(client_dial(&c, f.tls_port));
+    struct chy_net_tls tls = {
+        chy_buf_span(&fresh.cert_pem), chy_buf_span(&fresh.key_pem), {NULL, 0}};
+    assert_int_equal(chy_net_set_tls(f.s.net, &tls, NULL), CHY_S_OK);
+    client_ask(&c, GET_HELLO, a, sizeof(a)); /* what stood goes on */
+    assert_non_null(strstr(a, "200 OK"));
+    client_new(&d, NULL);
+    assert_true(client_dial(&d, f.tls_port));
+    X509 *seen = SSL_get1_peer_certificate(d.ssl);
+    assert_int_equal(X509_cmp(seen, fresh.cert), 0);
+    X509_free(seen);
+    client_free(&c);
+    client_free(&d);
+    identity_free(&fresh);
+    fixture_free(&f);
+}
+
+static void bad_material_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_new(&f, NULL);
+    struct chy_net_tls tls = f.tls;
+    tls.key = chy_buf_span(&f.stranger.key_pem);
+    assert_int_equal(chy_net_set_tls(f.s.net, &tls, NULL), CHY_E_INVALIDARG);
+    tls = f.tls;
+    tls.cert_chain = CHY_SPAN_STR("nothing");
+    assert_int_equal(chy_net_set_tls(f.s.net, &tls, NULL), CHY_E_INVALIDARG);
+    tls = f.tls;
+    tls.client_ca = CHY_SPAN_STR("nothing");
+    assert_int_equal(chy_net_set_tls(f.s.net, &tls, NULL), CHY_E_INVALIDARG);
+    fixture_free(&f);
+}
+
+static void wrong_octets_end_the_connection(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char a[100];
+    struct chy_net_counters counters;
+    fixture_new(&f, NULL);
+    int fd = dial(f.tls_port);
+    say(fd, GET_HELLO);
+    ssize_t n = recv(fd, a, sizeof(a), 0); /* an alert at most */
+    assert_true(n <= 7);
+    if (n > 0) assert_true(at_end(fd));
+    close(fd);
+    struct client c;
+    client_new(&c, NULL);
+    assert_true(client_dial(&c, f.tls_port));
+    say(c.fd, "these octets are no TLS record at all");
+    assert_true(SSL_read(c.ssl, a, sizeof(a)) <= 0);
+    client_free(&c);
+    sleep_ms(50);
+    chy_net_counters(f.s.net, &counters);
+    assert_int_equal(counters.refused, 2);
+    assert_int_equal(counters.open_connections, 0);
+    fixture_free(&f);
+}
+
+static void silent_handshake_is_ended(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct chy_net_limits l = chy_net_limits_default;
+    l.head_timeout_ms = 100;
+    fixture_new(&f, &l);
+    int fd = dial(f.tls_port);
+    assert_true(at_end(fd));
+    close(fd);
+    fixture_free(&f);
+}
+
+static void big_body_goes_both_ways(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct client c;
+    static char piece[16000], a[16000];
+    fixture_new(&f, NULL);
+    client_new(&c, NULL);
+    assert_true(client_dial(&c, f.tls_port));
+    static const char head[] = "POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 3200000\r\n\r\n";
+    assert_true(SSL_write(c.ssl, head, sizeof(head) - 1) > 0);
+    memset(piece, 'p', sizeof(piece));
+    for (int i = 0; i < 200; i++) {
+        assert_true(SSL_write(c.ssl, piece, sizeof(piece)) > 0);
+    }
+    sleep_ms(100);
+    size_t n = 0;
+    while (n < 3200000) {
+        int k = SSL_read(c.ssl, a, sizeof(a));
+        assert_true(k > 0);
+        n += (size_t)k;
+    }
+    assert_in_range(n, 3200000, 3201000);
+    client_ask(&c, GET_HELLO, a, sizeof(a));
+    assert_non_null(strstr(a, "200 OK"));
+    client_free(&c);
+    fixture_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_versions_are_served),
+        cmocka_unit_test(old_versions_and_protocols_are_refused),
+        cmocka_unit_test(client_certificate_is_verified),
+        cmocka_unit_test(resumed_session_keeps_the_client),
+        cmocka_unit_test(renewed_certificate_is_taken_over),
+        cmocka_unit_test(bad_material_is_refused),
+        cmocka_unit_test(wrong_octets_end_the_connection),
+        cmocka_unit_test(silent_handshake_is_ended),
+        cmocka_unit_test(big_body_goes_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
