@@ -25,11 +25,11 @@ void chy_buf_reset(struct chy_buf *b)
 bool chy_buf_reserve(struct chy_buf *b, size_t more)
 {
     if (b->failed) return false;
-    if (more <= b->cap - b->n) return true;
     if (more > b->max - b->n) {
         b->failed = true;
         return false;
     }
+    if (more <= b->cap - b->n) return true;
     size_t cap = b->cap < 128 ? 256 : b->cap * 2;
     while (cap < b->n + more)
         cap *= 2;
