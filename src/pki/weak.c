@@ -11,8 +11,9 @@
 
 enum {
     MAX_LIMBS = CHY_RSA_MAX_BITS / 32,
-    GROUPS = 38,
-    PRIMES = 132, /* the odd ones below 752 */
+    GROUPS = 38,     /* the 132 odd primes below 752 */
+    ROCA_GROUPS = 7, /* those up to 157, which the ROCA table ends with */
+    ROCA_PRIMES = 36,
     FERMAT_ROUNDS = 100,
     SIEVE_GROUPS = 2, /* the 14 primes up to 47 */
     SIEVE_PRIMES = 14
@@ -79,7 +80,7 @@ static const uint64_t squares[SIEVE_PRIMES] = {
     0x5335f, 0x13d122f3, 0x121d47b7, 0x165e211e9b, 0x1b382b50737, 0x35883a3ee53, 0x4351b2753df};
 
 struct residues {
-    uint16_t prime[PRIMES], value[PRIMES];
+    uint16_t prime[ROCA_PRIMES], value[ROCA_PRIMES];
 };
 
 static chy_hresult weak(const char *what, struct chy_err *err)
@@ -98,11 +99,37 @@ static size_t to_limbs(struct chy_span magnitude, uint32_t *limb)
     return n;
 }
 
-/* Remainders of a number by the primes of the first n_groups groups. The divisions of one limb do
- * not wait for each other. */
-static void reduce(struct chy_span magnitude, size_t n_groups, struct residues *out)
+/* The smallest prime of the table that divides, or 0. Montgomery's steps, from the low end: they
+ * give the remainder times a power of 2, which is 0 when the remainder is, and need no division. */
+static unsigned small_factor(struct chy_span magnitude)
 {
-    uint32_t limb[MAX_LIMBS + 1], rest[GROUPS] = {0};
+    uint32_t limb[MAX_LIMBS + 1], rest[GROUPS] = {0}, inverse[GROUPS];
+    size_t n = to_limbs(magnitude, limb);
+    for (size_t g = 0; g < GROUPS; g++) {
+        uint32_t m = groups[g].product, x = m; /* right in 3 bits; each round doubles them */
+        for (int i = 0; i < 4; i++)
+            x *= 2 - m * x;
+        inverse[g] = 0 - x;
+    }
+    while (n--) {
+        for (size_t g = 0; g < GROUPS; g++) {
+            uint64_t t = (uint64_t)rest[g] + limb[n];
+            uint32_t q = (uint32_t)t * inverse[g];
+            rest[g] = (uint32_t)((t + (uint64_t)q * groups[g].product) >> 32);
+        }
+    }
+    for (size_t g = 0; g < GROUPS; g++) {
+        for (size_t i = 0; i < CHY_ARRAY_LEN(groups[g].prime) && groups[g].prime[i]; i++) {
+            if (rest[g] % groups[g].prime[i] == 0) return groups[g].prime[i];
+        }
+    }
+    return 0;
+}
+
+/* Remainders of a number by the primes of the first n_groups groups; how many primes that were. */
+static size_t reduce(struct chy_span magnitude, size_t n_groups, struct residues *out)
+{
+    uint32_t limb[MAX_LIMBS + 1], rest[ROCA_GROUPS] = {0};
     size_t n = to_limbs(magnitude, limb), at = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t g = 0; g < n_groups; g++)
@@ -114,6 +141,7 @@ static void reduce(struct chy_span magnitude, size_t n_groups, struct residues *
             out->value[at] = (uint16_t)(rest[g] % groups[g].prime[i]);
         }
     }
+    return at;
 }
 
 static uint32_t power(uint32_t base, unsigned exponent, uint32_t modulus)
@@ -125,12 +153,21 @@ static uint32_t power(uint32_t base, unsigned exponent, uint32_t modulus)
     return result;
 }
 
-static bool has_roca_fingerprint(const struct residues *n)
+/* Five primes of the sieve sort out all but one in five hundred; the others are for those alone. */
+static bool has_roca_fingerprint(struct chy_span modulus, const struct residues *sieve)
 {
-    size_t at = 0;
+    struct residues all;
+    const struct residues *n = sieve;
+    size_t at = 0, known = SIEVE_PRIMES;
     for (size_t i = 0; i < CHY_ARRAY_LEN(roca); i++) {
-        while (n->prime[at] != roca[i].prime)
+        while (at < known && n->prime[at] != roca[i].prime)
             at++;
+        if (at == known) {
+            known = reduce(modulus, ROCA_GROUPS, &all);
+            n = &all;
+            while (n->prime[at] != roca[i].prime)
+                at++;
+        }
         if (power(n->value[at], roca[i].order, roca[i].prime) != 1) return false;
     }
     return true;
@@ -250,15 +287,14 @@ static chy_hresult check_rsa(const struct chy_spki *key, struct chy_err *err)
     chy_hresult hr = check_exponent(key->rsa_e, err);
     if (CHY_FAILED(hr)) return hr;
     if (!(key->rsa_n.p[key->rsa_n.n - 1] & 1)) return weak("RSA modulus is even (BR 6.1.6)", err);
-    reduce(key->rsa_n, GROUPS, &n);
-    for (size_t i = 0; i < PRIMES; i++) {
-        if (n.value[i] == 0)
-            return chy_fail(err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
-                            "public key: RSA modulus must have no factor below 752 (BR 6.1.6): %u "
-                            "divides it",
-                            (unsigned)n.prime[i]);
-    }
-    if (has_roca_fingerprint(&n))
+    unsigned factor = small_factor(key->rsa_n);
+    if (factor)
+        return chy_fail(err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
+                        "public key: RSA modulus must have no factor below 752 (BR 6.1.6): %u "
+                        "divides it",
+                        factor);
+    reduce(key->rsa_n, SIEVE_GROUPS, &n);
+    if (has_roca_fingerprint(key->rsa_n, &n))
         return weak("RSA modulus has the ROCA fingerprint (BR 6.1.1.3, CVE-2017-15361)", err);
     int close = has_close_primes(key->rsa_n, &n);
     ERR_clear_error();
