@@ -6,8 +6,10 @@
 
 #define PIECE_MAX (256 * 1024)
 #define TLS_PIECE_MAX (64 * 1024)
-/* One record holds this much; a small answer goes out as one. */
+/* A small answer goes out as one piece: one TLS record, or one plain write, where copying it costs
+ * less than a second buffer costs the kernel. */
 #define TLS_RECORD_MAX 16000
+#define COPY_MAX 4096
 
 static void push(struct chy_conn *c);
 
@@ -151,7 +153,7 @@ static void compose(struct chy_conn *c)
     chy_http_write_head(&c->head, &a, chy_net_date(c->net));
     bool body = chy_http_may_have_body(x->status) && strcmp(req->method, "HEAD") != 0;
     c->out[1] = body ? chy_buf_span(&x->answer) : (struct chy_span){NULL, 0};
-    if (c->tls.ssl && c->head.n + c->out[1].n <= TLS_RECORD_MAX) {
+    if (c->head.n + c->out[1].n <= (c->tls.ssl ? TLS_RECORD_MAX : COPY_MAX)) {
         chy_buf_add_span(&c->head, c->out[1]);
         c->out[1].n = 0;
     }
