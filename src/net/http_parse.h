@@ -56,7 +56,7 @@ struct chy_http_parser {
     size_t line;    /* where the line under check begins */
     unsigned lines;
     unsigned spaces; /* in the request line */
-    size_t head_n; /* octets of the head, when it is done */
+    size_t head_n;   /* octets of the head, when it is done */
     char *target;
     size_t target_n;
     bool headers_done;

@@ -59,9 +59,9 @@ struct chy_peer {
 };
 
 /* Routing: method and a path pattern such as "/api/v1/requests/:id/certificate"; a ':name' part
- * takes one segment, a last part '*name' the rest of the path with its slashes, encoded ones too. A GET
- * route serves HEAD as well. Routes are added before the loop runs; body_max 0 is the limits' default.
- * 404 for no path, 405 with Allow for no method, both as problem documents. */
+ * takes one segment, a last part '*name' the rest of the path with its slashes, encoded ones too. A
+ * GET route serves HEAD as well. Routes are added before the loop runs; body_max 0 is the limits'
+ * default. 404 for no path, 405 with Allow for no method, both as problem documents. */
 typedef void (*chy_handler)(struct chy_exchange *x, void *arg);
 CHY_MUST_USE chy_hresult chy_net_route(struct chy_net *net, const char *method, const char *pattern,
                                        size_t body_max, chy_handler handler, void *arg,
@@ -96,16 +96,17 @@ CHY_MUST_USE chy_hresult chy_net_run(struct chy_net *net, struct chy_err *err); 
 /* From any thread or a signal-safe context of ours: stop accepting, finish what runs (answers say
  * Connection: close), close idle connections, at most drain_ms. */
 void chy_net_stop(struct chy_net *net, unsigned drain_ms);
-/* After chy_net_run has returned, or without it. Whoever still holds an exchange must be done with it:
- * those never answered are freed here. */
+/* After chy_net_run has returned, or without it. Whoever still holds an exchange must be done with
+ * it: those never answered are freed here. */
 void chy_net_free(struct chy_net *net);
 /* Runs fn on the loop thread soon; from any thread. */
 CHY_MUST_USE chy_hresult chy_net_post(struct chy_net *net, void (*fn)(void *arg), void *arg);
-/* Calls fn every period_ms on the loop. This one and the two below: before the loop runs, or on it. */
+/* Calls fn every period_ms on the loop. This one and the two below: before the loop runs, or on it.
+ */
 CHY_MUST_USE chy_hresult chy_net_every(struct chy_net *net, unsigned period_ms,
                                        void (*fn)(void *arg), void *arg, struct chy_err *err);
-/* Signals and standard input as events of the loop. What cannot be waited for (a file, /dev/null, a closed
- * descriptor) has reached its end at once; what is read from a pipe is dropped. */
+/* Signals and standard input as events of the loop. What cannot be waited for (a file, /dev/null, a
+ * closed descriptor) has reached its end at once; what is read from a pipe is dropped. */
 CHY_MUST_USE chy_hresult chy_net_on_signal(struct chy_net *net, int signum, void (*fn)(void *arg),
                                            void *arg, struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_net_on_stdin_eof(struct chy_net *net, void (*fn)(void *arg), void *arg,
