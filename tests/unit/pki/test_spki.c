@@ -78,98 +78,100 @@ static chy_hresult parse(const char *alg_hex, uint8_t unused, const char *head_h
 #define PSS "06092a864886f70d01010a"
 #define ED25519 "06032b6570"
 
+static const struct {
+    const char *alg;
+    uint8_t unused;
+    const char *head;
+    size_t fill;
+    const char *text; /* NULL: accepted */
+} refusals[] = {
+    {EC P256, 0, "04", 64, NULL},
+    {EC P256, 0, "02", 32, "compressed"},
+    {EC P256, 0, "03", 32, "compressed"},
+    {EC P256, 0, "06", 64, "a point on p256"}, /* hybrid */
+    {EC P256, 0, "00", 0, "a point on p256"},  /* infinity */
+    {EC P256, 0, "", 0, "a point on p256"},
+    {EC P256, 0, "04", 63, "a point on p256"},
+    {EC P256, 0, "04", 96, "a point on p256"},
+    {EC P256, 1, "04", 63, "whole octets"},
+    {EC P256 "0500", 0, "04", 64, "one DER value"},
+    {EC, 0, "04", 64, "must name a curve"},
+    {EC "0500", 0, "04", 64, "must name a curve"}, /* implicit */
+    {EC "3000", 0, "04", 64, "must name a curve"}, /* explicit */
+    {EC "06052b8104000a", 0, "04", 64, "secp256k1"},
+    {EC "06022a80", 0, "04", 64, "one DER value"},
+    {RSA "0500", 0,
+     "3009020440000001"
+     "020103",
+     0, NULL},
+    {RSA, 0,
+     "3009020440000001"
+     "020103",
+     0, "must be NULL"},
+    {RSA "3000", 0,
+     "3009020440000001"
+     "020103",
+     0, "must be NULL"},
+    {RSA "0500", 0,
+     "3009020480000001"
+     "020103",
+     0, "positive"}, /* negative */
+    {RSA "0500", 0,
+     "3006020100"
+     "020103",
+     0, "positive"}, /* zero */
+    {RSA "0500", 0,
+     "3009020440000001"
+     "020100",
+     0, "positive"},
+    {RSA "0500", 0,
+     "300a02050040000001"
+     "020103",
+     0, "positive"}, /* not minimal */
+    {RSA "0500", 0,
+     "300b020440000001"
+     "0201030500",
+     0, "positive"},
+    {RSA "0500", 0,
+     "3009020440000001"
+     "0201030500",
+     0, "one SEQUENCE"},
+    {RSA "0500", 0, "0500", 0, "one SEQUENCE"},
+    {RSA "0500", 0, "300702010502020101", 0, "no longer than the modulus"},
+    {ED25519, 0, "", 32, NULL},
+    {ED25519, 0, "", 31, "has 32 octets"},
+    {ED25519 "0500", 0, "", 32, "must be absent"},
+    {"06032b6571", 0, "", 56, "has 57 octets"},
+    {"0609608648016503040312", 0, "", 1952, NULL},
+    {"0609608648016503040312", 0, "", 1951, "has 1952 octets"},
+    {PSS, 0,
+     "3009020440000001"
+     "020103",
+     0, NULL},
+    {PSS "3000", 0,
+     "3009020440000001"
+     "020103",
+     0, "RSASSA-PSS parameters"},
+    {"06072a8648ce380401", 0, "", 32, "dsaEncryption"},
+    {"06032a0304", 0, "", 32, "1.2.3.4 (no name known) is not supported"},
+    {"0500", 0, "", 32, "no object identifier"},
+    {"", 0, "", 32, "no object identifier"},
+};
+
 static void test_each_refusal(void **state)
 {
-    static const struct {
-        const char *alg;
-        uint8_t unused;
-        const char *head;
-        size_t fill;
-        const char *text; /* NULL: accepted */
-    } cases[] = {
-        {EC P256, 0, "04", 64, NULL},
-        {EC P256, 0, "02", 32, "compressed"},
-        {EC P256, 0, "03", 32, "compressed"},
-        {EC P256, 0, "06", 64, "a point on p256"}, /* hybrid */
-        {EC P256, 0, "00", 0, "a point on p256"},  /* infinity */
-        {EC P256, 0, "", 0, "a point on p256"},
-        {EC P256, 0, "04", 63, "a point on p256"},
-        {EC P256, 0, "04", 96, "a point on p256"},
-        {EC P256, 1, "04", 63, "whole octets"},
-        {EC P256 "0500", 0, "04", 64, "one DER value"},
-        {EC, 0, "04", 64, "must name a curve"},
-        {EC "0500", 0, "04", 64, "must name a curve"}, /* implicit */
-        {EC "3000", 0, "04", 64, "must name a curve"}, /* explicit */
-        {EC "06052b8104000a", 0, "04", 64, "secp256k1"},
-        {EC "06022a80", 0, "04", 64, "one DER value"},
-        {RSA "0500", 0,
-         "3009020440000001"
-         "020103",
-         0, NULL},
-        {RSA, 0,
-         "3009020440000001"
-         "020103",
-         0, "must be NULL"},
-        {RSA "3000", 0,
-         "3009020440000001"
-         "020103",
-         0, "must be NULL"},
-        {RSA "0500", 0,
-         "3009020480000001"
-         "020103",
-         0, "positive"}, /* negative */
-        {RSA "0500", 0,
-         "3006020100"
-         "020103",
-         0, "positive"}, /* zero */
-        {RSA "0500", 0,
-         "3009020440000001"
-         "020100",
-         0, "positive"},
-        {RSA "0500", 0,
-         "300a02050040000001"
-         "020103",
-         0, "positive"}, /* not minimal */
-        {RSA "0500", 0,
-         "300b020440000001"
-         "0201030500",
-         0, "positive"},
-        {RSA "0500", 0,
-         "3009020440000001"
-         "0201030500",
-         0, "one SEQUENCE"},
-        {RSA "0500", 0, "0500", 0, "one SEQUENCE"},
-        {RSA "0500", 0, "300702010502020101", 0, "no longer than the modulus"},
-        {ED25519, 0, "", 32, NULL},
-        {ED25519, 0, "", 31, "has 32 octets"},
-        {ED25519 "0500", 0, "", 32, "must be absent"},
-        {"06032b6571", 0, "", 56, "has 57 octets"},
-        {"0609608648016503040312", 0, "", 1952, NULL},
-        {"0609608648016503040312", 0, "", 1951, "has 1952 octets"},
-        {PSS, 0,
-         "3009020440000001"
-         "020103",
-         0, NULL},
-        {PSS "3000", 0,
-         "3009020440000001"
-         "020103",
-         0, "RSASSA-PSS parameters"},
-        {"06072a8648ce380401", 0, "", 32, "dsaEncryption"},
-        {"06032a0304", 0, "", 32, "1.2.3.4 (no name known) is not supported"},
-        {"0500", 0, "", 32, "no object identifier"},
-        {"", 0, "", 32, "no object identifier"},
-    };
     (void)state;
-    for (size_t i = 0; i < CHY_ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < CHY_ARRAY_LEN(refusals); i++) {
         struct chy_err err;
-        chy_hresult hr = parse(cases[i].alg, cases[i].unused, cases[i].head, cases[i].fill, &err);
-        if (!cases[i].text) {
+        chy_hresult hr =
+            parse(refusals[i].alg, refusals[i].unused, refusals[i].head, refusals[i].fill, &err);
+        if (!refusals[i].text) {
             assert_int_equal(hr, CHY_S_OK);
         } else {
             assert_int_equal(hr, err.code);
             assert_true(CHY_FAILED(hr));
-            if (!strstr(err.text, cases[i].text))
-                fail_msg("case %zu: \"%s\" lacks \"%s\"", i, err.text, cases[i].text);
+            if (!strstr(err.text, refusals[i].text))
+                fail_msg("case %zu: \"%s\" lacks \"%s\"", i, err.text, refusals[i].text);
         }
     }
 }
