@@ -1,0 +1,311 @@
+/* Lint: what holds for every extension, and basicConstraints, keyUsage and extKeyUsage, alone and
+ * against each other. RFC 5280 4.2, RFC 3161, RFC 6960. */
+#include "pki/lint_rules.h"
+
+#include <string.h>
+
+#define PKIX_KP "\x2b\x06\x01\x05\x05\x07\x03"
+#define OID_ANY_EKU CHY_SPAN_STR("\x55\x1d\x25\x00")
+#define OID_SERVER_AUTH CHY_SPAN_STR(PKIX_KP "\x01")
+#define OID_TIME_STAMPING CHY_SPAN_STR(PKIX_KP "\x08")
+#define OID_OCSP_SIGNING CHY_SPAN_STR(PKIX_KP "\x09")
+#define NETSCAPE "\x60\x86\x48\x01\x86\xf8\x42\x01"
+
+/* Extensions that a relying party can be asked to process: RFC 5280 4.2, RFC 3779, RFC 6487 (28,
+ * 29), RFC 6962 3.1 (the precertificate poison), RFC 7633, MS-WCCE (application policies). */
+static const struct chy_span may_be_critical[] = {
+    CHY_LINT_OID("\x55\x1d\x09"),
+    CHY_LINT_OID("\x55\x1d\x0e"),
+    CHY_LINT_OID("\x55\x1d\x0f"),
+    CHY_LINT_OID("\x55\x1d\x11"),
+    CHY_LINT_OID("\x55\x1d\x12"),
+    CHY_LINT_OID("\x55\x1d\x13"),
+    CHY_LINT_OID("\x55\x1d\x1e"),
+    CHY_LINT_OID("\x55\x1d\x1f"),
+    CHY_LINT_OID("\x55\x1d\x20"),
+    CHY_LINT_OID("\x55\x1d\x21"),
+    CHY_LINT_OID("\x55\x1d\x23"),
+    CHY_LINT_OID("\x55\x1d\x24"),
+    CHY_LINT_OID("\x55\x1d\x25"),
+    CHY_LINT_OID("\x55\x1d\x2e"),
+    CHY_LINT_OID("\x55\x1d\x36"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x01"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x03"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x07"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x08"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x0b"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x18"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x1c"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x1d"),
+    CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x30\x01\x05"),
+    CHY_LINT_OID("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03"),
+    CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x0a"),
+};
+
+static bool is_critical_known(struct chy_span oid)
+{
+    for (size_t i = 0; i < CHY_ARRAY_LEN(may_be_critical); i++) {
+        if (chy_span_eq(may_be_critical[i], oid)) return true;
+    }
+    return false;
+}
+
+static bool is_classified(const struct chy_lint *l, const struct chy_ext *e)
+{
+    for (size_t i = 0; i < CHY_LX_COUNT; i++) {
+        if (l->known[i] == e) return true;
+    }
+    return false;
+}
+
+struct oid_text {
+    char text[CHY_EXT_OID_TEXT];
+};
+
+static struct oid_text named(struct chy_span oid)
+{
+    struct oid_text out;
+    if (!chy_oid_to_text(oid, out.text, sizeof out.text)) out.text[0] = 0;
+    return out;
+}
+
+static void check_any(struct chy_lint *l, const struct chy_ext *e)
+{
+    size_t prefix = sizeof NETSCAPE - 1;
+    if (e->critical && !is_critical_known(e->oid)) {
+        chy_lint_find(l, CHY_LR_EXT_UNKNOWN_CRITICAL, "%s is critical", named(e->oid).text);
+    }
+    if (!chy_der_strict(e->value)) {
+        chy_lint_find(l, CHY_LR_EXT_VALUE_DER, "the value of %s is not DER", named(e->oid).text);
+    }
+    if (e->oid.n == prefix + 1 && memcmp(e->oid.p, NETSCAPE, prefix) == 0) {
+        chy_lint_find(l, CHY_LR_EXT_NETSCAPE, "%s", named(e->oid).text);
+    }
+}
+
+void chy_lint_ext_list(struct chy_lint *l)
+{
+    static const enum chy_lint_ext_id ca_only[] = {CHY_LX_NC, CHY_LX_PM, CHY_LX_PC, CHY_LX_IAP};
+    if (l->has_extensions && l->n_ext == 0) {
+        chy_lint_find(l, CHY_LR_EXT_NOT_EMPTY, "the list is empty");
+    }
+    for (size_t i = 0; i < l->n_ext; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!chy_span_eq(l->ext[i].oid, l->ext[k].oid)) continue;
+            chy_lint_find(l, CHY_LR_EXT_DUPLICATE, "extension %zu repeats %zu", i + 1, k + 1);
+            break;
+        }
+        if (!is_classified(l, &l->ext[i])) check_any(l, &l->ext[i]);
+    }
+    for (size_t i = 0; i < CHY_ARRAY_LEN(ca_only) && !l->is_ca; i++) {
+        if (l->known[ca_only[i]]) {
+            chy_lint_find(l, CHY_LR_EXT_CA_ONLY, "an end entity has constraints on paths");
+        }
+    }
+}
+
+static void read_basic_constraints(struct chy_lint *l)
+{
+    const struct chy_ext *e = l->known[CHY_LX_BC];
+    struct chy_der outer, d;
+    struct chy_span ca, len;
+    bool has_ca, has_len;
+    int64_t path_len = -1;
+    if (!e) return;
+    outer = chy_der_of(e->value);
+    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&outer) ||
+        !chy_der_skip_optional(&d, CHY_DER_BOOLEAN, &ca, &has_ca) ||
+        !chy_der_skip_optional(&d, CHY_DER_INTEGER, &len, &has_len) || !chy_der_empty(&d) ||
+        (has_ca && (!chy_der_get_bool(ca, &l->is_ca) || !l->is_ca)) ||
+        (has_len && (!chy_der_get_int(len, &path_len) || path_len < 0 || path_len > INT16_MAX))) {
+        chy_lint_find(l, CHY_LR_BC_STRUCTURE, "basicConstraints of %zu octets", e->value.n);
+        return;
+    }
+    l->path_len = (int)path_len;
+    if (l->is_ca && !e->critical) {
+        chy_lint_find(l, CHY_LR_BC_CA_CRITICAL, "CA:TRUE is not critical");
+    }
+    if (has_len && !l->is_ca) {
+        chy_lint_find(l, CHY_LR_BC_PATH_LEN_CA, "path length %d without CA:TRUE", l->path_len);
+    }
+}
+
+/* Bit i of the BIT STRING as 1 << i; false when it is no bit string of the nine. */
+static bool read_bits(struct chy_span bits, unsigned unused, unsigned *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < bits.n * 8; i++) {
+        bool set = (bits.p[i / 8] >> (7 - i % 8)) & 1;
+        if (set && (i > 8 || i >= bits.n * 8 - unused)) return false;
+        if (set) *out |= 1u << i;
+    }
+    return true;
+}
+
+static void read_key_usage(struct chy_lint *l)
+{
+    const struct chy_ext *e = l->known[CHY_LX_KU];
+    if (!e) return;
+    struct chy_der d = chy_der_of(e->value);
+    struct chy_span v;
+    bool ok = chy_der_expect(&d, CHY_DER_BIT_STRING, &v) && chy_der_empty(&d) && v.n >= 1 &&
+              v.n <= 8 && v.p[0] <= 7 && (v.n > 1 || v.p[0] == 0);
+    if (!ok || !read_bits(chy_span_of(v.p + 1, v.n - 1), v.p[0], &l->ku)) {
+        chy_lint_find(l, CHY_LR_KU_STRUCTURE, "keyUsage of %zu octets", e->value.n);
+        return;
+    }
+    if (l->ku == 0) {
+        chy_lint_find(l, CHY_LR_KU_NOT_EMPTY, "no bit is set");
+    } else if (!((v.p[v.n - 1] >> v.p[0]) & 1)) {
+        chy_lint_find(l, CHY_LR_KU_TRIMMED, "the last bit is 0");
+    }
+    if (!e->critical) chy_lint_find(l, CHY_LR_KU_CRITICAL, "keyUsage is not critical");
+    if ((l->ku & (CHY_KU_ENCIPHER_ONLY | CHY_KU_DECIPHER_ONLY)) &&
+        !(l->ku & CHY_KU_KEY_AGREEMENT)) {
+        chy_lint_find(l, CHY_LR_KU_ONLY_AGREEMENT, "keyUsage bits %03x", l->ku);
+    }
+}
+
+static bool read_purposes(struct chy_lint *l, struct chy_span value)
+{
+    struct chy_der outer = chy_der_of(value), d;
+    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&outer)) return false;
+    while (!chy_der_empty(&d)) {
+        if (l->n_eku == CHY_LINT_EKU_MAX || !chy_der_expect(&d, CHY_DER_OID, &l->eku[l->n_eku])) {
+            return false;
+        }
+        l->n_eku++;
+    }
+    return true;
+}
+
+static bool has_purpose(const struct chy_lint *l, struct chy_span oid)
+{
+    for (size_t i = 0; i < l->n_eku; i++) {
+        if (chy_span_eq(l->eku[i], oid)) return true;
+    }
+    return false;
+}
+
+static void read_ext_key_usage(struct chy_lint *l)
+{
+    const struct chy_ext *e = l->known[CHY_LX_EKU];
+    if (!e) return;
+    if (!read_purposes(l, e->value)) {
+        chy_lint_find(l, CHY_LR_EKU_STRUCTURE, "extKeyUsage of %zu octets", e->value.n);
+        return;
+    }
+    if (l->n_eku == 0) chy_lint_find(l, CHY_LR_EKU_NOT_EMPTY, "there is no purpose");
+    for (size_t i = 0; i < l->n_eku; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!chy_span_eq(l->eku[i], l->eku[k])) continue;
+            chy_lint_find(l, CHY_LR_EKU_DUPLICATE, "purpose %zu repeats %zu", i + 1, k + 1);
+            break;
+        }
+    }
+    l->server_auth = has_purpose(l, OID_SERVER_AUTH);
+    l->ocsp_signing = has_purpose(l, OID_OCSP_SIGNING);
+    l->any_purpose = has_purpose(l, OID_ANY_EKU);
+}
+
+void chy_lint_usage(struct chy_lint *l)
+{
+    read_basic_constraints(l);
+    read_key_usage(l);
+    read_ext_key_usage(l);
+}
+
+static void check_ca(struct chy_lint *l)
+{
+    if (!l->is_ca) {
+        if (l->ku & CHY_KU_KEY_CERT_SIGN) {
+            chy_lint_find(l, CHY_LR_KU_LEAF_SIGNS, "keyCertSign without CA:TRUE");
+        }
+        if (l->ku & CHY_KU_CRL_SIGN) {
+            chy_lint_find(l, CHY_LR_KU_LEAF_CRL, "cRLSign without CA:TRUE");
+        }
+        return;
+    }
+    if (!l->known[CHY_LX_KU]) {
+        chy_lint_find(l, CHY_LR_KU_IN_CA, "there is no keyUsage");
+    } else if (l->ku && !(l->ku & CHY_KU_KEY_CERT_SIGN)) {
+        chy_lint_find(l, CHY_LR_KU_CA_SIGNS, "CA:TRUE without keyCertSign");
+    }
+    if (!l->ca || l->ca->path_len < 0) return;
+    if (l->ca->path_len == 0) {
+        chy_lint_find(l, CHY_LR_BC_ISSUER_PATH, "the issuer's path length is 0");
+    } else if (l->path_len < 0 || l->path_len >= l->ca->path_len) {
+        chy_lint_find(l, CHY_LR_BC_PATH_WITHIN, "path length %d below one of %d", l->path_len,
+                      l->ca->path_len);
+    }
+}
+
+/* RFC 5280 4.2.1.12: the key usages of which each purpose needs at least one. */
+static const struct {
+    uint8_t purpose; /* last arc under id-kp */
+    unsigned any_of;
+} purpose_usages[] = {
+    {1, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_KEY_ENCIPHERMENT | CHY_KU_KEY_AGREEMENT},
+    {2, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_KEY_AGREEMENT},
+    {3, CHY_KU_DIGITAL_SIGNATURE},
+    {4, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION | CHY_KU_KEY_ENCIPHERMENT |
+            CHY_KU_KEY_AGREEMENT},
+    {8, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION},
+    {9, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION},
+};
+
+static void check_purpose_usage(struct chy_lint *l, struct chy_span oid)
+{
+    size_t prefix = sizeof PKIX_KP - 1;
+    if (oid.n != prefix + 1 || memcmp(oid.p, PKIX_KP, prefix) != 0) return;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(purpose_usages); i++) {
+        if (purpose_usages[i].purpose == oid.p[prefix] && !(purpose_usages[i].any_of & l->ku)) {
+            chy_lint_find(l, CHY_LR_EKU_KU, "id-kp-%u with keyUsage bits %03x", oid.p[prefix],
+                          l->ku);
+        }
+    }
+}
+
+static void check_ocsp(struct chy_lint *l)
+{
+    const struct chy_ext *nocheck = l->known[CHY_LX_NOCHECK];
+    if (l->ocsp_signing && !l->is_ca && !nocheck) {
+        chy_lint_find(l, CHY_LR_OCSP_NOCHECK, "OCSPSigning without ocsp-nocheck");
+    }
+    if (!nocheck) return;
+    if (!l->ocsp_signing) {
+        chy_lint_find(l, CHY_LR_OCSP_NOCHECK_ONLY, "ocsp-nocheck without OCSPSigning");
+    }
+    if (!chy_span_eq(nocheck->value, CHY_SPAN_STR("\x05\x00"))) {
+        chy_lint_find(l, CHY_LR_OCSP_NOCHECK_VALUE, "ocsp-nocheck of %zu octets", nocheck->value.n);
+    }
+}
+
+/* A CA's extKeyUsage limits what is below it and says nothing of its own key. */
+static void check_leaf_purposes(struct chy_lint *l)
+{
+    if (l->is_ca) return;
+    for (size_t i = 0; i < l->n_eku && l->ku; i++) {
+        check_purpose_usage(l, l->eku[i]);
+    }
+    if (has_purpose(l, OID_TIME_STAMPING) && (l->n_eku > 1 || !l->known[CHY_LX_EKU]->critical)) {
+        chy_lint_find(l, CHY_LR_EKU_TIME_STAMPING, "%zu purposes, critical %d", l->n_eku,
+                      l->known[CHY_LX_EKU]->critical);
+    }
+    if (l->server_auth && !l->known[CHY_LX_SAN]) {
+        chy_lint_find(l, CHY_LR_EKU_SERVER_SAN, "serverAuth without subjectAltName");
+    }
+}
+
+void chy_lint_purposes(struct chy_lint *l)
+{
+    check_ca(l);
+    if (l->any_purpose && l->n_eku > 1) {
+        chy_lint_find(l, CHY_LR_EKU_ANY_ALONE, "anyExtendedKeyUsage and %zu more", l->n_eku - 1);
+    }
+    if (l->any_purpose && l->known[CHY_LX_EKU]->critical) {
+        chy_lint_find(l, CHY_LR_EKU_ANY_CRITICAL, "extKeyUsage is critical");
+    }
+    check_leaf_purposes(l);
+    check_ocsp(l);
+}

@@ -1,0 +1,89 @@
+/* Lint: the subject's public key, and keyUsage against what such a key can do.
+ * RFC 3279, RFC 4055, RFC 5480, RFC 8410, RFC 8813. */
+#include "pki/lint_rules.h"
+
+#define OID_RSA CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")
+#define OID_EC CHY_SPAN_STR("\x2a\x86\x48\xce\x3d\x02\x01")
+#define OID_ED25519 CHY_SPAN_STR("\x2b\x65\x70")
+#define OID_ED448 CHY_SPAN_STR("\x2b\x65\x71")
+
+/* RFC 3279 2.3.1: RSA has NULL. RFC 5480 2.1.1: EC has namedCurve. RFC 8410 3: Edwards keys have
+ * none. */
+static bool params_allowed(struct chy_span oid, struct chy_der *params)
+{
+    struct chy_span value;
+    if (chy_span_eq(oid, OID_RSA)) {
+        return chy_der_expect(params, CHY_DER_NULL, &value) && value.n == 0 &&
+               chy_der_empty(params);
+    }
+    if (chy_span_eq(oid, OID_EC)) {
+        return chy_der_expect(params, CHY_DER_OID, &value) && chy_der_empty(params);
+    }
+    if (chy_span_eq(oid, OID_ED25519) || chy_span_eq(oid, OID_ED448)) return chy_der_empty(params);
+    return true;
+}
+
+static bool check_params(struct chy_lint *l)
+{
+    struct chy_der outer = chy_der_of(l->spki), key, alg;
+    struct chy_span oid;
+    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &key) ||
+        !chy_der_enter(&key, CHY_DER_SEQUENCE, &alg) || !chy_der_expect(&alg, CHY_DER_OID, &oid)) {
+        chy_lint_find(l, CHY_LR_SPKI_STRUCTURE, "there is no algorithm");
+        return false;
+    }
+    if (params_allowed(oid, &alg)) return true;
+    chy_lint_find(l, CHY_LR_SPKI_PARAMS, "the parameters do not fit the algorithm");
+    return false;
+}
+
+/* The costly tests of strength (P18) are made once, when the request comes in. */
+static void check_rsa(struct chy_lint *l, const struct chy_spki *key)
+{
+    struct chy_span n = key->rsa_n, e = key->rsa_e;
+    if (key->size < 2048 || n.n == 0 || !(n.p[n.n - 1] & 1)) {
+        chy_lint_find(l, CHY_LR_RSA_MODULUS, "the modulus has %d bits", key->size);
+    }
+    if (e.n == 0 || !(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] == 1)) {
+        chy_lint_find(l, CHY_LR_RSA_EXPONENT, "the exponent is even or 1");
+    } else if (e.n < 3) {
+        chy_lint_find(l, CHY_LR_RSA_EXPONENT_SMALL, "the exponent has %zu octets", e.n);
+    }
+}
+
+static void check_usage(struct chy_lint *l)
+{
+    unsigned encipher = l->ku & (CHY_KU_KEY_ENCIPHERMENT | CHY_KU_DATA_ENCIPHERMENT);
+    unsigned agree = l->ku & (CHY_KU_KEY_AGREEMENT | CHY_KU_ENCIPHER_ONLY | CHY_KU_DECIPHER_ONLY);
+    switch (l->key_kind) {
+    case CHY_KEY_EC:
+        if (encipher) chy_lint_find(l, CHY_LR_KU_EC, "keyUsage bits %03x", encipher);
+        break;
+    case CHY_KEY_RSA:
+        if (agree) chy_lint_find(l, CHY_LR_KU_RSA, "keyUsage bits %03x", agree);
+        break;
+    case CHY_KEY_RSA_PSS:
+    case CHY_KEY_ED25519:
+    case CHY_KEY_ED448:
+    case CHY_KEY_MLDSA:
+        if (encipher | agree) {
+            chy_lint_find(l, CHY_LR_KU_SIGN_ONLY, "keyUsage bits %03x", encipher | agree);
+        }
+        break;
+    case CHY_KEY_UNKNOWN: break;
+    }
+}
+
+void chy_lint_key(struct chy_lint *l)
+{
+    struct chy_spki key;
+    struct chy_err err = {.code = CHY_S_OK};
+    if (!check_params(l)) return;
+    if (CHY_FAILED(chy_spki_parse(l->spki, &key, &err))) {
+        chy_lint_find(l, CHY_LR_SPKI_STRUCTURE, "%s", err.text);
+        return;
+    }
+    l->key_kind = key.kind;
+    if (key.kind == CHY_KEY_RSA || key.kind == CHY_KEY_RSA_PSS) check_rsa(l, &key);
+    check_usage(l);
+}

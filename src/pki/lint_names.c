@@ -1,0 +1,256 @@
+/* Lint: the issuer's and the subject's distinguished names. RFC 5280 4.1.2.4, 4.1.2.6, X.520.
+ * The issuer's values were its own CA's matter; here it only has to be the very name. */
+#include "pki/lint_rules.h"
+
+#include "base/text.h"
+#include "pki/name.h"
+
+#include <string.h>
+
+enum { RDN_MAX = 16 };
+
+#define OID_CN CHY_SPAN_STR("\x55\x04\x03")
+#define OID_SERIAL CHY_SPAN_STR("\x55\x04\x05")
+#define OID_COUNTRY CHY_SPAN_STR("\x55\x04\x06")
+#define OID_DN_QUALIFIER CHY_SPAN_STR("\x55\x04\x2e")
+#define OID_EMAIL CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01")
+#define OID_UNSTRUCTURED CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02")
+#define OID_DC CHY_SPAN_STR("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19")
+
+struct attr {
+    struct chy_span oid, value;
+    uint8_t tag;
+};
+
+static bool is_directory_string(uint8_t tag)
+{
+    return tag == CHY_DER_UTF8 || tag == CHY_DER_PRINTABLE || tag == CHY_DER_TELETEX ||
+           tag == CHY_DER_BMP || tag == CHY_DER_UNIVERSAL;
+}
+
+static bool is_string(uint8_t tag)
+{
+    return is_directory_string(tag) || tag == CHY_DER_IA5 || tag == CHY_DER_NUMERIC ||
+           tag == CHY_DER_VISIBLE;
+}
+
+/* RFC 5280 appendix A.1; an attribute that we do not know may have any string. */
+static bool tag_allowed(const struct attr *a)
+{
+    if (chy_span_eq(a->oid, OID_COUNTRY) || chy_span_eq(a->oid, OID_SERIAL) ||
+        chy_span_eq(a->oid, OID_DN_QUALIFIER)) {
+        return a->tag == CHY_DER_PRINTABLE;
+    }
+    if (chy_span_eq(a->oid, OID_EMAIL) || chy_span_eq(a->oid, OID_DC)) return a->tag == CHY_DER_IA5;
+    if (chy_span_eq(a->oid, OID_UNSTRUCTURED)) {
+        return a->tag == CHY_DER_IA5 || is_directory_string(a->tag);
+    }
+    if (a->oid.n == 3 && memcmp(a->oid.p, "\x55\x04", 2) == 0) return is_directory_string(a->tag);
+    return true;
+}
+
+static bool is_printable_char(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != 0 && strchr(" '()+,-./:=?", c) != NULL);
+}
+
+static bool chars_allowed(const struct attr *a)
+{
+    const uint8_t *p = a->value.p;
+    size_t n = a->value.n;
+    if (a->tag == CHY_DER_BMP) return n % 2 == 0;
+    if (a->tag == CHY_DER_UNIVERSAL) return n % 4 == 0;
+    if (a->tag == CHY_DER_UTF8) return memchr(p, 0, n) != NULL || chy_utf8_valid(a->value);
+    for (size_t i = 0; i < n; i++) {
+        if (a->tag == CHY_DER_PRINTABLE && p[i] != 0 && !is_printable_char(p[i])) return false;
+        if (a->tag == CHY_DER_NUMERIC && p[i] != ' ' && (p[i] < '0' || p[i] > '9')) return false;
+        if ((a->tag == CHY_DER_IA5 || a->tag == CHY_DER_VISIBLE) && p[i] > 127) return false;
+    }
+    return true;
+}
+
+static size_t unit(uint8_t tag)
+{
+    return tag == CHY_DER_BMP ? 2 : tag == CHY_DER_UNIVERSAL ? 4 : 1;
+}
+
+static bool has_control(const struct attr *a)
+{
+    size_t width = unit(a->tag);
+    for (size_t i = 0; i + width <= a->value.n; i += width) {
+        bool high = false;
+        for (size_t k = 0; k + 1 < width; k++) {
+            high = high || a->value.p[i + k] != 0;
+        }
+        uint8_t c = a->value.p[i + width - 1];
+        if (!high && (c < ' ' || c == 127)) return true;
+    }
+    return false;
+}
+
+static size_t count_chars(const struct attr *a)
+{
+    if (a->tag != CHY_DER_UTF8) return a->value.n / unit(a->tag);
+    size_t n = 0;
+    for (size_t i = 0; i < a->value.n; i++) {
+        if ((a->value.p[i] & 0xc0) != 0x80) n++;
+    }
+    return n;
+}
+
+static void check_country(struct chy_lint *l, const struct attr *a)
+{
+    const uint8_t *c = a->value.p;
+    if (a->value.n != 2 || c[0] < 'A' || c[0] > 'Z' || c[1] < 'A' || c[1] > 'Z') {
+        chy_lint_find(l, CHY_LR_NAME_COUNTRY, "'%.*s'", (int)(a->value.n < 40 ? a->value.n : 40),
+                      (const char *)c);
+    }
+}
+
+/* A warning, because AD CS lets an administrator switch the bounds off (EnforceX500NameLengths). */
+static void check_bounds(struct chy_lint *l, const struct attr *a)
+{
+    int prop = chy_name_prop_by_oid(a->oid);
+    if (prop < 0) return;
+    size_t chars = count_chars(a);
+    if (chars > chy_name_props[prop].max_chars) {
+        chy_lint_find(l, CHY_LR_NAME_BOUNDS, "%s has %zu characters of %zu",
+                      chy_name_props[prop].name, chars, chy_name_props[prop].max_chars);
+    }
+}
+
+static void check_text(struct chy_lint *l, const struct attr *a)
+{
+    const uint8_t *p = a->value.p;
+    size_t n = a->value.n;
+    if (unit(a->tag) != 1) return;
+    bool says_something = false;
+    for (size_t i = 0; i < n; i++) {
+        says_something = says_something || (p[i] != '.' && p[i] != '-' && p[i] != ' ');
+    }
+    if (!says_something) {
+        chy_lint_find(l, CHY_LR_NAME_PLACEHOLDER, "'%.*s'", (int)(n < 40 ? n : 40),
+                      (const char *)p);
+    } else if (p[0] == ' ' || p[n - 1] == ' ') {
+        chy_lint_find(l, CHY_LR_NAME_WHITE_SPACE, "'%.*s'", (int)(n < 70 ? n : 70),
+                      (const char *)p);
+    }
+}
+
+static void check_attr(struct chy_lint *l, const struct attr *a)
+{
+    if (a->value.n == 0) {
+        chy_lint_find(l, CHY_LR_NAME_VALUE_EMPTY, "an attribute has no value");
+        return;
+    }
+    if (!tag_allowed(a)) {
+        chy_lint_find(l, CHY_LR_NAME_STRING_TYPE, "string type %02x", a->tag);
+    } else if (a->tag == CHY_DER_TELETEX || a->tag == CHY_DER_BMP || a->tag == CHY_DER_UNIVERSAL) {
+        chy_lint_find(l, CHY_LR_NAME_STRING_OLD, "string type %02x", a->tag);
+    }
+    if (!chars_allowed(a)) {
+        chy_lint_find(l, CHY_LR_NAME_STRING_CHARS, "'%.*s'",
+                      (int)(a->value.n < 70 ? a->value.n : 70), (const char *)a->value.p);
+    } else if (has_control(a)) {
+        chy_lint_find(l, CHY_LR_NAME_NO_CONTROLS, "a value has a control character");
+    }
+    check_text(l, a);
+    if (chy_span_eq(a->oid, OID_COUNTRY)) {
+        check_country(l, a);
+    } else {
+        check_bounds(l, a);
+    }
+}
+
+static void note_attr(struct chy_lint *l, const struct attr *a)
+{
+    if (chy_span_eq(a->oid, OID_CN)) {
+        if (l->common_name.n) {
+            chy_lint_find(l, CHY_LR_NAME_ONE_CN, "a second common name");
+        } else if (unit(a->tag) == 1) {
+            l->common_name = a->value;
+        }
+    } else if (chy_span_eq(a->oid, OID_EMAIL)) {
+        if (!l->email.n) l->email = a->value;
+        chy_lint_find(l, CHY_LR_NAME_EMAIL, "the subject has an emailAddress");
+    }
+}
+
+static int compare(struct chy_span a, struct chy_span b)
+{
+    int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+static bool read_attr(struct chy_der *rdn, struct attr *a, struct chy_span *whole)
+{
+    struct chy_der before = *rdn, d;
+    struct chy_tlv t, value;
+    if (!chy_der_read(&before, &t) || !chy_der_enter(rdn, CHY_DER_SEQUENCE, &d) ||
+        !chy_der_expect(&d, CHY_DER_OID, &a->oid) || !chy_der_read(&d, &value) ||
+        !chy_der_empty(&d)) {
+        return false;
+    }
+    a->tag = value.tag;
+    a->value = value.value;
+    *whole = t.whole;
+    return is_string(value.tag);
+}
+
+static bool check_rdn(struct chy_lint *l, struct chy_der rdn, bool subject)
+{
+    struct chy_span seen[RDN_MAX], last = {NULL, 0};
+    size_t n = 0;
+    while (!chy_der_empty(&rdn)) {
+        struct attr a;
+        struct chy_span whole;
+        if (n == RDN_MAX || !read_attr(&rdn, &a, &whole)) return false;
+        if (!subject) {
+            n++;
+            continue;
+        }
+        if (n && compare(last, whole) >= 0) {
+            chy_lint_find(l, CHY_LR_NAME_RDN_ORDER, "member %zu of an RDN is misplaced", n + 1);
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (chy_span_eq(seen[i], a.oid)) {
+                chy_lint_find(l, CHY_LR_NAME_RDN_DISTINCT, "member %zu repeats a type", n + 1);
+            }
+        }
+        seen[n++] = a.oid;
+        last = whole;
+        check_attr(l, &a);
+        note_attr(l, &a);
+    }
+    return n > 0;
+}
+
+static void check_name(struct chy_lint *l, struct chy_span name, bool subject)
+{
+    struct chy_der outer = chy_der_of(name), d, rdn;
+    bool ok = chy_der_enter(&outer, CHY_DER_SEQUENCE, &d);
+    while (ok && !chy_der_empty(&d)) {
+        ok = chy_der_enter(&d, CHY_DER_SET, &rdn) && check_rdn(l, rdn, subject);
+    }
+    if (!ok) chy_lint_find(l, CHY_LR_NAME_STRUCTURE, "the %s", subject ? "subject" : "issuer");
+}
+
+void chy_lint_names(struct chy_lint *l)
+{
+    struct chy_span expected = l->ca ? l->ca->subject : l->subject;
+    l->subject_empty = l->subject.n == 2;
+    if (l->issuer.n == 2) {
+        chy_lint_find(l, CHY_LR_ISSUER_NOT_EMPTY, "the issuer is an empty sequence");
+    } else if (!chy_span_eq(l->issuer, expected)) {
+        chy_lint_find(l, CHY_LR_ISSUER_EQUALS, "%s",
+                      l->ca ? "it differs from the CA's subject" : "self-signed, yet it differs");
+    }
+    if (l->subject_empty && l->is_ca) {
+        chy_lint_find(l, CHY_LR_CA_SUBJECT, "the subject is empty");
+    } else if (l->subject_empty && !l->known[CHY_LX_SAN]) {
+        chy_lint_find(l, CHY_LR_SUBJECT_OR_SAN, "neither subject nor subjectAltName");
+    }
+    check_name(l, l->issuer, false);
+    check_name(l, l->subject, true);
+}
