@@ -108,22 +108,35 @@ static chy_hresult decode(const char *path, struct chy_span pem, EVP_PKEY **out,
     return CHY_S_OK;
 }
 
-/* A public half that is not the private one's would sign what nobody can verify. */
-static chy_hresult check_pair(const char *path, EVP_PKEY *pkey, struct chy_err *err)
+/* A public half that is not the private one's would sign what nobody can verify. One signature
+ * shows it in milliseconds, where OpenSSL's pairwise check also tests an RSA key's primes (0.4 s
+ * for 4096 bits). */
+static chy_hresult check_pair(struct chy_key *key, struct chy_err *err)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    bool ok = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
-    EVP_PKEY_CTX_free(ctx);
-    ERR_clear_error();
-    return ok ? CHY_S_OK
-              : chy_fail(err, CHY_E_INVALIDARG,
-                         "key file %s: its private and public halves do not belong together", path);
+    const struct chy_span message = CHY_SPAN_STR("pair");
+    struct chy_signer *signer = NULL;
+    struct chy_buf signature;
+    chy_hresult hr = CHY_E_INVALIDARG;
+    chy_buf_init(&signature, 8192);
+    struct chy_verifier *verifier = chy_verifier_new(err);
+    const struct chy_sig_alg *alg = chy_key_sig_alg(key, NULL, err);
+    if (verifier && alg) hr = chy_signer_new(key, alg, &signer, err);
+    if (signer) hr = chy_signer_sign(signer, message, &signature, err);
+    if (hr == CHY_S_OK &&
+        CHY_FAILED(chy_verify(verifier, &key->spki, alg, message, chy_buf_span(&signature), NULL)))
+        hr =
+            chy_fail(err, CHY_E_INVALIDARG, "its private and public halves do not belong together");
+    chy_signer_free(signer);
+    chy_verifier_free(verifier);
+    chy_buf_free(&signature);
+    return hr;
 }
 
 chy_hresult chy_key_load(const char *path, struct chy_key **out, struct chy_err *err)
 {
     size_t size = 0;
     EVP_PKEY *pkey = NULL;
+    struct chy_key *key = NULL;
     chy_hresult hr = CHY_S_OK;
     struct chy_err local = {0};
     struct chy_err *e = err ? err : &local; /* open_private answers with a descriptor */
@@ -139,13 +152,13 @@ chy_hresult chy_key_load(const char *path, struct chy_key **out, struct chy_err 
     if (pem) chy_wipe(pem, size);
     chy_free(pem);
     close(fd);
-    if (CHY_FAILED(hr)) return hr;
-    hr = check_pair(path, pkey, e);
-    if (CHY_FAILED(hr)) {
-        EVP_PKEY_free(pkey);
+    if (hr == CHY_S_OK) hr = chy_key_of_pkey(pkey, &key, e);
+    if (hr == CHY_S_OK) hr = check_pair(key, e);
+    if (hr == CHY_S_OK) {
+        *out = key;
         return hr;
     }
-    hr = chy_key_of_pkey(pkey, out, e);
-    if (CHY_FAILED(hr)) chy_wrap(e, "key file %s", path);
+    chy_key_free(key);
+    if (!strstr(e->text, path)) chy_wrap(e, "key file %s", path);
     return hr;
 }
