@@ -1,0 +1,208 @@
+/* The CA itself: what it is, its certificate, its properties, its modules. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "enrol/rest/rest.h"
+
+enum { ANSWER_MAX = 1 << 20, MAX_MODULES = 32 };
+
+static void reply_json(struct chy_exchange *x, struct chy_buf *b)
+{
+    struct chy_err err = {0};
+    if (chy_buf_done(b, "answer", &err) == CHY_S_OK) {
+        chy_exchange_reply(x, 200, "application/json", chy_buf_span(b));
+    } else {
+        chy_exchange_problem(x, &err);
+    }
+    chy_buf_free(b);
+}
+
+/* Public facts only: everyone who can reach the daemon may see them. */
+static void ca_json(struct chy_json *j, struct chy_ca *ca)
+{
+    struct chy_ca_health h;
+    struct chy_ca_counters c;
+    chy_ca_health(ca, &h);
+    chy_ca_counters(ca, &c);
+    chy_json_object(j, NULL);
+    chy_json_add_str(j, "name", chy_ca_name(ca));
+    chy_json_add_str(j, "sanitized_name", chy_ca_sanitized_name(ca));
+    chy_json_add_str(j, "sanitized_short_name", chy_ca_sanitized_short_name(ca));
+    chy_json_add_str(j, "config", chy_ca_config_string(ca));
+    chy_json_add_bool(j, "ready", !h.trouble);
+    chy_json_add_str(j, "trouble", h.trouble ? h.text : NULL);
+    chy_json_add_str(j, "warnings", h.warnings[0] ? h.warnings : NULL);
+    chy_json_add_int(j, "issued_since_start", (int64_t)c.issued);
+    chy_json_add_span(j, "certificate_chain", chy_ca_chain_pem(ca));
+    chy_json_end(j, '}');
+}
+
+void chy_admin_ca_list(struct chy_exchange *x, void *arg)
+{
+    struct chy_service *s = arg;
+    struct chy_buf b;
+    struct chy_json j;
+    chy_buf_init(&b, ANSWER_MAX);
+    chy_json_begin(&j, &b);
+    chy_json_object(&j, NULL);
+    chy_json_array(&j, "cas");
+    for (size_t i = 0; i < s->n_cas; i++)
+        ca_json(&j, s->ca[i]);
+    chy_json_end(&j, ']');
+    chy_json_end(&j, '}');
+    reply_json(x, &b);
+}
+
+void chy_admin_ca_show(struct chy_exchange *x, void *arg)
+{
+    struct chy_ca *ca = chy_service_ca(arg, x);
+    struct chy_buf b;
+    struct chy_json j;
+    if (!ca) return;
+    chy_buf_init(&b, ANSWER_MAX);
+    chy_json_begin(&j, &b);
+    ca_json(&j, ca);
+    reply_json(x, &b);
+}
+
+void chy_admin_ca_cert(struct chy_exchange *x, void *arg)
+{
+    struct chy_ca *ca = chy_service_ca(arg, x);
+    if (!ca) return;
+    switch (chy_rest_accept(x)) {
+    case CHY_ACCEPT_DER:
+        chy_exchange_reply(x, 200, "application/pkix-cert", chy_ca_cert_der(ca));
+        break;
+    case CHY_ACCEPT_CHAIN:
+        chy_exchange_reply(x, 200, "application/pem-certificate-chain", chy_ca_chain_pem(ca));
+        break;
+    case CHY_ACCEPT_JSON:
+    case CHY_ACCEPT_PEM:
+        chy_rest_certificate(x, ca, CHY_ACCEPT_PEM, 200, chy_ca_cert_der(ca));
+        break;
+    }
+}
+
+/* RFC 5280 4.2.2.1: caIssuers over HTTP answers with DER. */
+void chy_admin_aia(struct chy_exchange *x, void *arg)
+{
+    struct chy_service *s = arg;
+    const char *file = chy_exchange_param(x, "file");
+    size_t n = strlen(file);
+    char name[512] = "";
+    struct chy_err err = {0};
+    if (n > 4 && n < sizeof(name) && strcmp(file + n - 4, ".crt") == 0)
+        snprintf(name, n - 3, "%s", file);
+    struct chy_ca *ca = name[0] ? chy_service_ca_by_name(s, name) : NULL;
+    if (ca) {
+        chy_exchange_reply(x, 200, "application/pkix-cert", chy_ca_cert_der(ca));
+        return;
+    }
+    chy_fail(&err, CHY_ERROR_FILE_NOT_FOUND, "/aia/%.64s: there is no such CA", file);
+    chy_exchange_problem(x, &err);
+}
+
+static void property_json(struct chy_buf *b, chy_long id, const chy_variant *v)
+{
+    struct chy_json j;
+    chy_json_begin(&j, b);
+    chy_json_object(&j, NULL);
+    chy_json_add_int(&j, "id", id);
+    if (v->vt == CHY_VT_LONG) {
+        chy_json_add_int(&j, "long", v->u.l);
+    } else if (v->vt == CHY_VT_STR) {
+        chy_json_add_span(&j, "string", chy_span_of(v->u.s.p, v->u.s.n));
+    } else if (v->vt == CHY_VT_BYTES) {
+        struct chy_buf text;
+        chy_buf_init(&text, ANSWER_MAX);
+        chy_base64_add(&text, chy_span_of(v->u.b.p, v->u.b.n), 0);
+        chy_json_add_span(&j, "binary", chy_buf_span(&text));
+        chy_buf_free(&text);
+    }
+    chy_json_end(&j, '}');
+}
+
+static chy_long number_of(const char *text, chy_long fallback)
+{
+    char *end;
+    if (!text || !*text) return fallback;
+    long v = strtol(text, &end, 10);
+    return *end || v < INT32_MIN || v > INT32_MAX ? INT32_MIN : (chy_long)v;
+}
+
+void chy_admin_ca_property(struct chy_exchange *x, void *arg)
+{
+    struct chy_ca *ca = chy_service_ca(arg, x);
+    chy_variant v = {0};
+    struct chy_err err = {0};
+    if (!ca) return;
+    chy_long id = number_of(chy_exchange_param(x, "id"), 0);
+    chy_long index = number_of(chy_exchange_query(x, "index"), 0);
+    chy_long type = number_of(chy_exchange_query(x, "type"), CHY_PROPTYPE_STRING);
+    if (chy_ca_property(ca, id, index, type, &v, &err) == CHY_S_OK) {
+        struct chy_buf b;
+        chy_buf_init(&b, ANSWER_MAX);
+        property_json(&b, id, &v);
+        reply_json(x, &b);
+    } else {
+        chy_exchange_problem(x, &err);
+    }
+    chy_variant_clear(&v);
+}
+
+static void module_json(struct chy_json *j, const struct chy_ca_module *m)
+{
+    chy_json_object(j, NULL);
+    chy_json_add_str(j, "name", m->name);
+    chy_json_add_str(j, "kind", m->is_policy ? "policy" : "exit");
+    chy_json_add_bool(j, "loaded", m->loaded);
+    chy_json_add_str(j, "error", m->error[0] ? m->error : NULL);
+    if (m->info.name) {
+        chy_json_add_str(j, "class", m->info.class_name);
+        chy_json_add_str(j, "version", m->info.version);
+        chy_json_add_str(j, "description", m->description);
+        chy_json_add_str(j, "path", m->info.path);
+        chy_json_add_str(j, "sha256", m->info.sha256);
+        chy_json_add_str(j, "binding", m->info.late_bound ? "late" : "direct");
+        chy_json_add_bool(j, "concurrent", m->info.concurrent);
+        chy_json_add_bool(j, "quarantined", m->info.quarantined);
+        chy_json_add_int(j, "event_mask", m->event_mask);
+        chy_json_add_int(j, "calls", (int64_t)m->info.calls);
+        chy_json_add_int(j, "failures", (int64_t)m->info.failures);
+        chy_json_add_int(j, "busy_us", (int64_t)m->info.busy_us);
+    }
+    chy_json_end(j, '}');
+}
+
+void chy_admin_modules(struct chy_exchange *x, void *arg)
+{
+    struct chy_service *s = arg;
+    struct chy_ca *ca = chy_service_ca(s, x);
+    struct chy_caller caller;
+    struct chy_err err = {0};
+    if (!ca) return;
+    chy_service_caller(s, x, ca, &caller);
+    if (!(caller.access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN))) {
+        chy_fail(&err, CHY_E_ACCESSDENIED, "%s may not look at this CA's modules", caller.name);
+        chy_exchange_problem(x, &err);
+        return;
+    }
+    struct chy_ca_module *list = chy_calloc(MAX_MODULES, sizeof(*list));
+    struct chy_buf b;
+    struct chy_json j;
+    chy_buf_init(&b, ANSWER_MAX);
+    chy_json_begin(&j, &b);
+    chy_json_object(&j, NULL);
+    chy_json_array(&j, "modules");
+    size_t n = list ? chy_ca_modules(ca, list, MAX_MODULES) : 0;
+    for (size_t i = 0; i < n; i++)
+        module_json(&j, &list[i]);
+    chy_json_end(&j, ']');
+    chy_json_end(&j, '}');
+    chy_free(list);
+    reply_json(x, &b);
+}

@@ -1,0 +1,174 @@
+/* Health and metrics. /healthz: the process answers. /readyz: every CA issues. /metrics: Prometheus
+ * text. */
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/json.h"
+#include "base/text.h"
+
+enum { METRICS_MAX = 1 << 20 };
+
+void chy_admin_healthz(struct chy_exchange *x, void *service)
+{
+    (void)service;
+    chy_exchange_reply(x, 200, "application/json", CHY_SPAN_STR("{\"alive\":true}"));
+}
+
+void chy_admin_readyz(struct chy_exchange *x, void *service)
+{
+    struct chy_service *s = service;
+    struct chy_buf b;
+    struct chy_json j;
+    bool ready = true;
+    chy_buf_init(&b, METRICS_MAX);
+    chy_json_begin(&j, &b);
+    chy_json_object(&j, NULL);
+    chy_json_array(&j, "cas");
+    for (size_t i = 0; i < s->n_cas; i++) {
+        struct chy_ca_health h;
+        chy_ca_health(s->ca[i], &h);
+        ready = ready && !h.trouble;
+        chy_json_object(&j, NULL);
+        chy_json_add_str(&j, "name", chy_ca_name(s->ca[i]));
+        chy_json_add_bool(&j, "ready", !h.trouble);
+        chy_json_add_str(&j, "trouble", h.trouble ? h.text : NULL);
+        chy_json_add_str(&j, "warnings", h.warnings[0] ? h.warnings : NULL);
+        chy_json_end(&j, '}');
+    }
+    chy_json_end(&j, ']');
+    chy_json_add_bool(&j, "ready", ready);
+    chy_json_end(&j, '}');
+    chy_exchange_reply(x, ready ? 200 : 503, "application/json", chy_buf_span(&b));
+    chy_buf_free(&b);
+}
+
+static void label(struct chy_buf *b, const char *value)
+{
+    for (const char *p = value; *p; p++) {
+        if (*p == '"' || *p == '\\') chy_buf_add_byte(b, '\\');
+        if (*p == '\n') {
+            chy_buf_add_str(b, "\\n");
+        } else {
+            chy_buf_add_byte(b, (uint8_t)*p);
+        }
+    }
+}
+
+static void head(struct chy_buf *b, const char *name, const char *type, const char *help)
+{
+    chy_buf_addf(b, "# HELP chancery_%s %s\n# TYPE chancery_%s %s\n", name, help, name, type);
+}
+
+static void one(struct chy_buf *b, const char *name, const char *ca, const char *extra,
+                uint64_t value)
+{
+    chy_buf_addf(b, "chancery_%s{ca=\"", name);
+    label(b, ca);
+    chy_buf_addf(b, "\"%s} %llu\n", extra, (unsigned long long)value);
+}
+
+static void requests(struct chy_buf *b, const struct chy_service *s)
+{
+    head(b, "requests_total", "counter", "Requests by outcome since the start");
+    for (size_t i = 0; i < s->n_cas; i++) {
+        struct chy_ca_counters c;
+        const char *ca = chy_ca_name(s->ca[i]);
+        chy_ca_counters(s->ca[i], &c);
+        one(b, "requests_total", ca, ",outcome=\"issued\"", c.issued);
+        one(b, "requests_total", ca, ",outcome=\"pending\"", c.pending);
+        one(b, "requests_total", ca, ",outcome=\"denied\"", c.denied);
+        one(b, "requests_total", ca, ",outcome=\"failed\"", c.failed);
+        one(b, "requests_total", ca, ",outcome=\"refused\"", c.refused);
+    }
+}
+
+static void engine(struct chy_buf *b, const struct chy_service *s)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+        bool wide;
+    } rows[] = {
+        {"store_commits_total", "counter", "Durable commits",
+         offsetof(struct chy_ca_counters, commits), true},
+        {"store_records_total", "counter", "Records in them",
+         offsetof(struct chy_ca_counters, records), true},
+        {"store_backlog", "gauge", "Records waiting for the writer",
+         offsetof(struct chy_ca_counters, store_backlog), false},
+        {"queue_length", "gauge", "Work waiting for a thread",
+         offsetof(struct chy_ca_counters, queue_length), false},
+        {"exit_calls_total", "counter", "Calls of exit modules",
+         offsetof(struct chy_ca_counters, exit_calls), true},
+        {"exit_failures_total", "counter", "Failed ones",
+         offsetof(struct chy_ca_counters, exit_failures), true},
+        {"exit_backlog", "gauge", "Exit events owed",
+         offsetof(struct chy_ca_counters, outbox_backlog), true},
+        {"lint_errors_total", "counter", "Certificates that lint stopped",
+         offsetof(struct chy_ca_counters, lint_errors), true},
+    };
+    for (size_t r = 0; r < CHY_ARRAY_LEN(rows); r++) {
+        head(b, rows[r].name, rows[r].type, rows[r].help);
+        for (size_t i = 0; i < s->n_cas; i++) {
+            struct chy_ca_counters c;
+            chy_ca_counters(s->ca[i], &c);
+            const void *at = (const char *)&c + rows[r].offset;
+            uint64_t v = rows[r].wide ? *(const uint64_t *)at : *(const uint32_t *)at;
+            one(b, rows[r].name, chy_ca_name(s->ca[i]), "", v);
+        }
+    }
+    head(b, "ready", "gauge", "1 while the CA issues");
+    for (size_t i = 0; i < s->n_cas; i++) {
+        struct chy_ca_health h;
+        chy_ca_health(s->ca[i], &h);
+        one(b, "ready", chy_ca_name(s->ca[i]), "", !h.trouble);
+    }
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long total = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f) return 0;
+    if (fscanf(f, "%lu %lu", &total, &resident) != 2) resident = 0;
+    fclose(f);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void process(struct chy_buf *b, struct chy_service *s)
+{
+    struct chy_net_counters n;
+    struct rusage ru;
+    chy_net_counters(s->net, &n);
+    getrusage(RUSAGE_SELF, &ru);
+    head(b, "http_requests_total", "counter", "HTTP requests");
+    chy_buf_addf(b, "chancery_http_requests_total %llu\n", (unsigned long long)n.requests);
+    head(b, "http_responses_total", "counter", "HTTP answers by class");
+    for (int i = 2; i <= 5; i++) {
+        chy_buf_addf(b, "chancery_http_responses_total{class=\"%dxx\"} %llu\n", i,
+                     (unsigned long long)n.status_class[i]);
+    }
+    head(b, "http_connections", "gauge", "Open connections");
+    chy_buf_addf(b, "chancery_http_connections %u\n", n.open_connections);
+    head(b, "tls_handshakes_total", "counter", "TLS handshakes");
+    chy_buf_addf(b, "chancery_tls_handshakes_total %llu\n", (unsigned long long)n.tls_handshakes);
+    head(b, "process_cpu_seconds_total", "counter", "CPU time of the process");
+    chy_buf_addf(b, "chancery_process_cpu_seconds_total %.6f\n",
+                 (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+                     (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
+    head(b, "process_resident_bytes", "gauge", "Resident memory");
+    chy_buf_addf(b, "chancery_process_resident_bytes %llu\n", (unsigned long long)resident_bytes());
+}
+
+void chy_admin_metrics(struct chy_exchange *x, void *service)
+{
+    struct chy_service *s = service;
+    struct chy_buf b;
+    chy_buf_init(&b, METRICS_MAX);
+    requests(&b, s);
+    engine(&b, s);
+    process(&b, s);
+    chy_exchange_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", chy_buf_span(&b));
+    chy_buf_free(&b);
+}

@@ -1,0 +1,200 @@
+/* Starting, running and stopping. */
+#include "daemon/serve.h"
+
+#include <dirent.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "enrol/rest/rest.h"
+
+#ifdef CHY_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+static void tell_systemd(const char *state)
+{
+#ifdef CHY_SYSTEMD
+    (void)sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+/* Beside the program (build/…/bin and build/…/modules), or where it was installed. */
+static void find_module_dir(struct chy_options *o)
+{
+    char exe[4096], path[4200];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (o->module_dir || n <= 0) return;
+    exe[n] = 0;
+    snprintf(path, sizeof(path), "%s/../modules", dirname(exe));
+    char *real = realpath(path, NULL);
+    o->module_dir = chy_strdup(real ? real : CHY_MODULE_DIR);
+    free(real);
+}
+
+static chy_hresult open_ca(struct chy_daemon *d, const char *dir, struct chy_err *err)
+{
+    struct chy_ca_options options = {.dir = dir,
+                                     .host = d->options->host,
+                                     .module_dir = d->options->module_dir,
+                                     .workers = d->workers,
+                                     .clock = &chy_system_clock,
+                                     .throwaway = d->options->throwaway,
+                                     .cache_kib = d->options->cache_kib};
+    if (d->service.n_cas == CHY_SERVICE_MAX_CAS) {
+        return chy_fail(err, CHY_E_INVALIDARG, "%s: more than %d CAs", dir, CHY_SERVICE_MAX_CAS);
+    }
+    chy_hresult hr = chy_ca_open(&options, &d->service.ca[d->service.n_cas], err);
+    if (hr == CHY_S_OK) d->service.n_cas++;
+    return hr;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static chy_hresult open_cas(struct chy_daemon *d, struct chy_err *err)
+{
+    char path[4096];
+    struct dirent **entry = NULL;
+    chy_hresult hr = CHY_S_OK;
+    snprintf(path, sizeof(path), "%s/ca", d->dir);
+    int n = scandir(path, &entry, NULL, by_name);
+    for (int i = 0; i < n; i++) {
+        char cert[4600], dir[4400];
+        snprintf(dir, sizeof(dir), "%s/%s", path, entry[i]->d_name);
+        snprintf(cert, sizeof(cert), "%s/ca.pem", dir);
+        if (hr == CHY_S_OK && entry[i]->d_name[0] != '.' && access(cert, F_OK) == 0)
+            hr = open_ca(d, dir, err);
+        free(entry[i]);
+    }
+    free(entry);
+    if (hr == CHY_S_OK && !d->service.n_cas) {
+        hr = chy_fail(
+            err, CHY_ERROR_FILE_NOT_FOUND,
+            "%s: there is no CA yet: make one with `chancery ca init --dir %s --name \"My CA\"`",
+            path, d->dir);
+    }
+    return hr;
+}
+
+static chy_hresult listen_at(struct chy_daemon *d, const char *where, bool tls, int *port,
+                             struct chy_err *err)
+{
+    char host[256];
+    const char *colon = strrchr(where, ':');
+    size_t n = colon ? (size_t)(colon - where) : 0;
+    char *end;
+    long number = colon ? strtol(colon + 1, &end, 10) : -1;
+    if (!n || n >= sizeof(host) || number < 0 || number > 65535 || *end || !colon[1]) {
+        return chy_fail(err, CHY_E_INVALIDARG, "listener \"%.100s\": ADDRESS:PORT is expected",
+                        where);
+    }
+    bool bracketed = where[0] == '[' && where[n - 1] == ']';
+    snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? n - 2 : n), where + bracketed);
+    return chy_net_listen_tcp(d->net, host, (int)number, tls, port, err);
+}
+
+static chy_hresult listen_all(struct chy_daemon *d, struct chy_err *err)
+{
+    struct chy_options *o = d->options;
+    int port = 0;
+    chy_hresult hr = chy_net_listen_unix(d->net, d->socket, o->socket_mode, err);
+    for (size_t i = 0; i < o->n_http && hr == CHY_S_OK; i++) {
+        hr = listen_at(d, o->http[i], false, &port, err);
+        if (i == 0) d->http_port = port;
+    }
+    for (size_t i = 0; i < o->n_https && hr == CHY_S_OK; i++) {
+        hr = listen_at(d, o->https[i], true, &port, err);
+        if (i == 0) d->https_port = port;
+    }
+    return hr;
+}
+
+static void on_stop(void *arg)
+{
+    struct chy_daemon *d = arg;
+    chy_log(CHY_LOG_LEVEL_INFO, "daemon.stopping", NULL);
+    tell_systemd("STOPPING=1");
+    chy_net_stop(d->net, d->options->drain_s * 1000);
+}
+
+static void on_reload(void *arg)
+{
+    struct chy_daemon *d = arg;
+    struct chy_err err = {0};
+    if (d->options->n_https && chy_tls_identity(d, &err) != CHY_S_OK) {
+        chy_log(CHY_LOG_LEVEL_ERROR, "tls.reload", "error", err.text, NULL);
+    }
+}
+
+static chy_hresult watch(struct chy_daemon *d, struct chy_err *err)
+{
+    chy_hresult hr = chy_net_on_signal(d->net, SIGTERM, on_stop, d, err);
+    if (hr == CHY_S_OK) hr = chy_net_on_signal(d->net, SIGINT, on_stop, d, err);
+    if (hr == CHY_S_OK && d->options->tls_cert)
+        hr = chy_net_on_signal(d->net, SIGHUP, on_reload, d, err);
+    if (hr == CHY_S_OK && d->options->exit_on_eof)
+        hr = chy_net_on_stdin_eof(d->net, on_stop, d, err);
+    return hr;
+}
+
+static chy_hresult make_service(struct chy_daemon *d, struct chy_err *err)
+{
+    d->service.net = d->net;
+    d->service.workers = d->workers;
+    d->service.owner_uid = geteuid();
+    d->service.host = d->options->host;
+    d->service.started = chy_now(&chy_system_clock);
+    chy_hresult hr = chy_rest_register(&d->service, err);
+    return hr == CHY_S_OK ? chy_admin_register(&d->service, err) : hr;
+}
+
+chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)
+{
+    struct chy_options *o = d->options;
+    find_module_dir(o);
+    if (o->socket) {
+        snprintf(d->socket, sizeof(d->socket), "%s", o->socket);
+    } else {
+        snprintf(d->socket, sizeof(d->socket), "%s/chancery.sock", d->dir);
+    }
+    chy_hresult hr = chy_workers_new(o->workers, &d->workers, err);
+    if (hr == CHY_S_OK) hr = open_cas(d, err);
+    if (hr == CHY_S_OK) hr = chy_net_new(&chy_net_limits_default, &chy_system_clock, &d->net, err);
+    if (hr == CHY_S_OK && o->throwaway) hr = chy_throwaway_token(d, err);
+    if (hr == CHY_S_OK && o->n_https) hr = chy_tls_identity(d, err);
+    if (hr == CHY_S_OK) hr = make_service(d, err);
+    if (hr == CHY_S_OK) hr = listen_all(d, err);
+    if (hr == CHY_S_OK) hr = watch(d, err);
+    return hr;
+}
+
+chy_hresult chy_daemon_run(struct chy_daemon *d, struct chy_err *err)
+{
+    chy_log(CHY_LOG_LEVEL_INFO, "daemon.ready", "socket", d->socket, "version", CHY_VERSION, NULL);
+    tell_systemd("READY=1");
+    return chy_net_run(d->net, err);
+}
+
+/* The CAs close first: what they still complete is answered into connections that are still there.
+ */
+void chy_daemon_stop(struct chy_daemon *d)
+{
+    for (size_t i = 0; i < d->service.n_cas; i++)
+        chy_ca_close(d->service.ca[i]);
+    d->service.n_cas = 0;
+    if (d->workers) chy_workers_free(d->workers);
+    if (d->net) chy_net_free(d->net);
+    chy_service_fini(&d->service);
+    chy_wipe(d->service.token, sizeof(d->service.token));
+    if (d->socket[0]) unlink(d->socket);
+}

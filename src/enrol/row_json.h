@@ -1,0 +1,14 @@
+/* Rows and outcomes as JSON: the field names that every face and the command line share.
+ * Thread: any. */
+#ifndef CHY_ENROL_ROW_JSON_H
+#define CHY_ENROL_ROW_JSON_H
+
+#include "base/json.h"
+#include "ca/ca.h"
+
+const char *chy_disposition_name(int32_t disposition); /* "issued", "pending" … */
+/* The short form is a line of a list; the full one adds PEM, attributes and extensions. */
+void chy_row_json(struct chy_json *j, const char *key, const struct chy_row *row, bool full);
+void chy_json_add_pem(struct chy_json *j, const char *key, const char *label, struct chy_span der);
+
+#endif
