@@ -8,7 +8,7 @@
 
 enum { CHY_MAX_LISTEN = 8, CHY_MAX_PERMIT = 32 };
 
-enum chy_exit { CHY_EXIT_OK = 0, CHY_EXIT_USAGE = 2, CHY_EXIT_CONFIG = 3, CHY_EXIT_START = 4 };
+enum chy_exit_status { CHY_EXIT_OK = 0, CHY_EXIT_USAGE = 2, CHY_EXIT_CONFIG = 3, CHY_EXIT_START = 4 };
 
 struct chy_options {
     char *config, *dir, *socket, *module_dir, *host, *name, *key_alg;
@@ -23,7 +23,7 @@ struct chy_options {
     enum chy_log_format log_format;
 };
 
-/* 0, or one of enum chy_exit with the reason in err. */
+/* 0, or one of enum chy_exit_status with the reason in err. */
 int chy_options_read(struct chy_options *o, int argc, char **argv, struct chy_err *err);
 void chy_options_free(struct chy_options *o);
 extern const char chy_options_usage[];

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "daemon/serve.h"
 #include "key/request.h"
+#include "pki/name.h"
 
 enum { PEM_MAX = 1 << 20 };
 
