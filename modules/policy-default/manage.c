@@ -1,0 +1,81 @@
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "policy.h"
+
+struct manage {
+    chy_host host;
+    struct policy *policy;
+};
+
+static void manage_release(void *self)
+{
+    struct manage *m = self;
+    if (m->policy) policy_unref(m->policy);
+    free(m);
+}
+
+static chy_hresult get_property(void *self, const char *config, const char *storage,
+                                const char *name, chy_long flags, chy_variant *out)
+{
+    static const char *const t[][2] = {{"Name", "Chancery default policy"},
+                                       {"Description", "Profiles and stand-alone rules"},
+                                       {"Copyright", "Chancery authors"},
+                                       {"File Version", CHY_VERSION},
+                                       {"Product Version", CHY_VERSION}};
+    struct manage *m = self;
+    (void)config, (void)storage, (void)flags;
+    if (!name) return CHY_E_INVALIDARG;
+    if (!out) return CHY_E_POINTER;
+    memset(out, 0, sizeof *out);
+    if (!strcasecmp(name, "IsMultiThreaded")) {
+        out->vt = CHY_VT_BOOL;
+        out->u.l = 1;
+        return CHY_S_OK;
+    }
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        if (strcasecmp(t[i][0], name) != 0) continue;
+        size_t n = strlen(t[i][1]);
+        char *p = m->host.vt->alloc(n + 1);
+        if (!p) return CHY_E_OUTOFMEMORY;
+        memcpy(p, t[i][1], n + 1);
+        out->vt = CHY_VT_STR;
+        out->u.s = (chy_str){p, n};
+        return CHY_S_OK;
+    }
+    return CHY_S_FALSE;
+}
+
+static chy_hresult set_property(void *self, const char *config, const char *storage,
+                                const char *name, chy_long flags, const chy_variant *value)
+{
+    (void)self, (void)config, (void)storage, (void)name, (void)flags, (void)value;
+    return CHY_S_FALSE;
+}
+
+static chy_hresult configure(void *self, const char *config, const char *storage, chy_long flags)
+{
+    struct manage *m = self;
+    (void)config, (void)storage;
+    return m->policy && (flags & CHY_CMM_REFRESHONLY) ? policy_reload(m->policy) : CHY_S_OK;
+}
+
+static const chy_manage_module_vtbl manage_vtbl = {
+    .h = {sizeof manage_vtbl, CHY_ABI_VERSION, CHY_IID_MANAGE_MODULE, CHY_IF_CONCURRENT},
+    .release = manage_release,
+    .get_property = get_property,
+    .set_property = set_property,
+    .configure = configure};
+
+chy_hresult manage_new(const chy_host *host, struct policy *p, chy_manage_module *out)
+{
+    struct manage *m = calloc(1, sizeof *m);
+    if (!m) return CHY_E_OUTOFMEMORY;
+    m->host = *host;
+    m->policy = p;
+    if (p) policy_ref(p);
+    out->vt = &manage_vtbl;
+    out->self = m;
+    return CHY_S_OK;
+}

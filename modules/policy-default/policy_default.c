@@ -1,0 +1,151 @@
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy.h"
+
+struct policy {
+    chy_host host;
+    pthread_mutex_t lock; /* guards refs and the pointer config, never held during a verify */
+    unsigned refs;
+    struct config *config;
+};
+
+void policy_ref(struct policy *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->refs++;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static struct config *config_take(struct policy *p)
+{
+    pthread_mutex_lock(&p->lock);
+    struct config *c = p->config;
+    if (c) c->refs++;
+    pthread_mutex_unlock(&p->lock);
+    return c;
+}
+
+static void config_put(struct policy *p, struct config *c)
+{
+    pthread_mutex_lock(&p->lock);
+    bool last = c && --c->refs == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (last) config_free(c);
+}
+
+void policy_unref(struct policy *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool last = --p->refs == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (!last) return;
+    config_put(p, p->config);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+chy_hresult policy_reload(struct policy *p)
+{
+    struct config *fresh = NULL;
+    chy_hresult hr = config_load(&p->host, &fresh);
+    if (CHY_FAILED(hr)) return hr;
+    pthread_mutex_lock(&p->lock);
+    struct config *old = p->config;
+    p->config = fresh;
+    pthread_mutex_unlock(&p->lock);
+    config_put(p, old);
+    return CHY_S_OK;
+}
+
+static void policy_release(void *self)
+{
+    policy_unref(self);
+}
+
+static chy_hresult initialize(void *self, const char *config)
+{
+    (void)config;
+    return policy_reload(self);
+}
+
+static chy_hresult verify_request(void *self, const char *config, chy_long context, chy_long is_new,
+                                  chy_long flags, chy_long *disposition)
+{
+    struct policy *p = self;
+    (void)config, (void)flags;
+    if (!disposition) return CHY_E_POINTER;
+    *disposition = CHY_VR_INSTANT_BAD;
+    struct config *c = config_take(p);
+    if (!c) return CHY_E_UNEXPECTED;
+    struct work w = {.host = &p->host, .c = c, .context = context, .is_new = is_new != 0};
+    chy_hresult hr = p->host.vt->new_server_policy(p->host.self, &w.sp);
+    if (!CHY_FAILED(hr)) {
+        hr = w.sp.vt->set_context(w.sp.self, context);
+        if (!CHY_FAILED(hr)) hr = verify(&w, disposition);
+        w.sp.vt->release(w.sp.self);
+    }
+    config_put(p, c);
+    return hr;
+}
+
+static chy_hresult get_description(void *self, chy_str *out)
+{
+    static const char text[] = "Chancery default policy: profiles and stand-alone rules";
+    struct policy *p = self;
+    if (!out) return CHY_E_POINTER;
+    out->p = p->host.vt->alloc(sizeof text);
+    if (!out->p) return CHY_E_OUTOFMEMORY;
+    memcpy(out->p, text, sizeof text);
+    out->n = sizeof text - 1;
+    return CHY_S_OK;
+}
+
+static chy_hresult shut_down(void *self)
+{
+    (void)self;
+    return CHY_S_OK;
+}
+
+static chy_hresult get_manage_module(void *self, chy_manage_module *out)
+{
+    struct policy *p = self;
+    return out ? manage_new(&p->host, p, out) : CHY_E_POINTER;
+}
+
+static const chy_policy_vtbl policy_vtbl = {
+    .h = {sizeof policy_vtbl, CHY_ABI_VERSION, CHY_IID_POLICY, CHY_IF_CONCURRENT},
+    .release = policy_release,
+    .initialize = initialize,
+    .verify_request = verify_request,
+    .get_description = get_description,
+    .shut_down = shut_down,
+    .get_manage_module = get_manage_module};
+
+static chy_hresult create(const chy_host *host, const char *class_name, chy_object *out)
+{
+    if (!strcmp(class_name, "PolicyDefault.PolicyManage")) {
+        chy_manage_module m = {0};
+        chy_hresult hr = manage_new(host, NULL, &m);
+        if (!CHY_FAILED(hr)) *out = (chy_object){&m.vt->h, m.self};
+        return hr;
+    }
+    if (strcmp(class_name, "PolicyDefault.Policy") != 0) return CHY_REGDB_E_CLASSNOTREG;
+    struct policy *p = calloc(1, sizeof *p);
+    if (!p) return CHY_E_OUTOFMEMORY;
+    p->host = *host;
+    p->refs = 1;
+    pthread_mutex_init(&p->lock, NULL);
+    *out = (chy_object){&policy_vtbl.h, p};
+    return CHY_S_OK;
+}
+
+static const char *const classes[] = {"PolicyDefault.Policy", "PolicyDefault.PolicyManage", NULL};
+static const chy_module_info info = {CHY_MODULE_MAGIC, sizeof info, CHY_ABI_VERSION, 0,
+                                     "policy-default", CHY_VERSION, classes,         create};
+
+const chy_module_info *chy_module_entry(void)
+{
+    return &info;
+}
