@@ -1,0 +1,196 @@
+/* Name constraints. RFC 5280 4.2.1.10. */
+#include <string.h>
+
+#include "base/text.h"
+#include "pki/ext.h"
+#include "pki/name.h"
+
+static void add_subtrees(struct chy_buf *out, unsigned tag, const struct chy_general_name *gn, size_t n)
+{
+    if (!n) return;
+    size_t list = chy_der_open(out, (uint8_t)CHY_DER_CTX_C(tag));
+    for (size_t i = 0; i < n; i++) {
+        size_t subtree = chy_der_open(out, CHY_DER_SEQUENCE);
+        chy_general_name_add(out, &gn[i]); /* minimum is 0 by default, maximum absent: as the RFC demands */
+        chy_der_close(out, subtree);
+    }
+    chy_der_close(out, list);
+}
+
+void chy_name_constraints_add(struct chy_buf *out, const struct chy_name_constraints *nc)
+{
+    size_t mark = chy_der_open(out, CHY_DER_SEQUENCE);
+    add_subtrees(out, 0, nc->permitted, nc->n_permitted);
+    add_subtrees(out, 1, nc->excluded, nc->n_excluded);
+    chy_der_close(out, mark);
+}
+
+static chy_hresult bad(struct chy_err *err, const char *what)
+{
+    return chy_fail(err, CHY_CRYPT_E_ASN1_BADPDU, "nameConstraints (RFC 5280 4.2.1.10): %s", what);
+}
+
+static chy_hresult read_subtrees(struct chy_span content, struct chy_general_name *out, size_t max, size_t *n,
+                                 struct chy_err *err)
+{
+    struct chy_der list = chy_der_of(content);
+    if (chy_der_empty(&list)) return bad(err, "an empty list of subtrees");
+    while (!chy_der_empty(&list)) {
+        struct chy_tlv subtree;
+        size_t one = 1;
+        if (*n == max) return bad(err, "too many subtrees");
+        if (!chy_der_read(&list, &subtree) || subtree.tag != CHY_DER_SEQUENCE) return bad(err, "a subtree is no SEQUENCE");
+        /* A subtree without minimum and maximum has the shape of GeneralNames with one name. An empty
+         * IA5String is allowed here (it matches nothing or everything), but nobody means it. */
+        if (chy_general_names_parse(subtree.whole, &out[*n], &one, err) != CHY_S_OK) {
+            return bad(err, "a subtree that is not one name (minimum and maximum are not allowed)");
+        }
+        (*n)++;
+    }
+    return CHY_S_OK;
+}
+
+chy_hresult chy_name_constraints_parse(struct chy_span value, struct chy_name_constraints *out, struct chy_err *err)
+{
+    struct chy_der top = chy_der_of(value), d;
+    struct chy_span list;
+    bool permitted = false, excluded = false;
+    chy_hresult hr = CHY_S_OK;
+    out->n_permitted = out->n_excluded = 0;
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(0), &list, &permitted)) return bad(err, "malformed");
+    if (permitted) hr = read_subtrees(list, out->permitted, CHY_ARRAY_LEN(out->permitted), &out->n_permitted, err);
+    if (hr != CHY_S_OK) return hr;
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &list, &excluded)) return bad(err, "malformed");
+    if (excluded) hr = read_subtrees(list, out->excluded, CHY_ARRAY_LEN(out->excluded), &out->n_excluded, err);
+    if (hr != CHY_S_OK) return hr;
+    if (!chy_der_empty(&d) || (!permitted && !excluded)) return bad(err, "neither permitted nor excluded subtrees, or more than them");
+    return CHY_S_OK;
+}
+
+/* "host" is inside "example.com" when it is that or ends in ".example.com"; inside ".example.com" only
+ * below it. */
+static bool host_inside(struct chy_span host, struct chy_span base)
+{
+    if (!base.n) return true;
+    if (host.n < base.n) return false;
+    struct chy_span tail = {host.p + host.n - base.n, base.n};
+    if (!chy_span_eq_nocase(tail, base)) return false;
+    return base.p[0] == '.' ? host.n > base.n : host.n == base.n || tail.p[-1] == '.';
+}
+
+static bool email_inside(struct chy_span mailbox, struct chy_span base)
+{
+    const uint8_t *at = memrchr(mailbox.p, '@', mailbox.n);
+    if (!at) return false;
+    struct chy_span host = {at + 1, mailbox.n - (size_t)(at - mailbox.p) - 1};
+    const uint8_t *base_at = base.n ? memrchr(base.p, '@', base.n) : NULL;
+    if (base_at) { /* one mailbox: the local part is compared exactly */
+        size_t local = (size_t)(base_at - base.p);
+        return local == (size_t)(at - mailbox.p) && memcmp(base.p, mailbox.p, local) == 0 &&
+               chy_span_eq_nocase(host, chy_span_of(base_at + 1, base.n - local - 1));
+    }
+    return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
+}
+
+static bool uri_inside(struct chy_span uri, struct chy_span base)
+{
+    const uint8_t *p = memmem(uri.p, uri.n, "://", 3);
+    if (!p) return false; /* without a host it cannot be inside anything */
+    struct chy_span host = {p + 3, 0};
+    size_t left = uri.n - (size_t)(host.p - uri.p);
+    while (host.n < left && !strchr("/?#:", host.p[host.n])) host.n++;
+    return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
+}
+
+static bool ip_inside(struct chy_span ip, struct chy_span range)
+{
+    if (range.n != 2 * ip.n) return false;
+    for (size_t i = 0; i < ip.n; i++) {
+        uint8_t mask = range.p[ip.n + i];
+        if ((ip.p[i] & mask) != (range.p[i] & mask)) return false;
+    }
+    return true;
+}
+
+static bool same_value(const struct chy_name_attr *a, const struct chy_name_attr *b)
+{
+    struct chy_buf x, y;
+    chy_buf_init(&x, 65536);
+    chy_buf_init(&y, 65536);
+    bool same = chy_span_eq(a->oid, b->oid) && chy_name_value_utf8(a, &x) && chy_name_value_utf8(b, &y) &&
+                chy_span_eq_nocase(chy_buf_span(&x), chy_buf_span(&y));
+    chy_buf_free(&x);
+    chy_buf_free(&y);
+    return same;
+}
+
+static bool directory_inside(struct chy_span der, struct chy_span base)
+{
+    struct chy_name *a = chy_malloc(sizeof(*a)), *b = chy_malloc(sizeof(*b));
+    bool inside = a && b && chy_name_parse(der, a, NULL) == CHY_S_OK && chy_name_parse(base, b, NULL) == CHY_S_OK &&
+                  b->n <= a->n;
+    for (size_t i = 0; inside && i < b->n; i++) {
+        inside = a->attr[i].rdn == b->attr[i].rdn && same_value(&a->attr[i], &b->attr[i]);
+    }
+    chy_free(a);
+    chy_free(b);
+    return inside;
+}
+
+static bool inside(const struct chy_general_name *gn, const struct chy_general_name *base)
+{
+    switch (gn->type) {
+    case CHY_GN_DNS: {
+        struct chy_span host = gn->value;
+        if (host.n > 2 && host.p[0] == '*' && host.p[1] == '.') host = chy_span_of(host.p + 2, host.n - 2);
+        return host_inside(host, base->value);
+    }
+    case CHY_GN_EMAIL: return email_inside(gn->value, base->value);
+    case CHY_GN_URI: return uri_inside(gn->value, base->value);
+    case CHY_GN_IP: return ip_inside(gn->value, base->value);
+    case CHY_GN_DIR: return directory_inside(gn->value, base->value);
+    case CHY_GN_OTHER:
+    case CHY_GN_X400:
+    case CHY_GN_EDI:
+    case CHY_GN_RID: return chy_span_eq(gn->value, base->value);
+    }
+    return false;
+}
+
+static chy_hresult refuse(const struct chy_general_name *gn, const char *why, struct chy_err *err)
+{
+    struct chy_buf text;
+    chy_buf_init(&text, 512);
+    chy_general_name_to_text(gn, &text);
+    text.failed = false;
+    const char *name = chy_buf_cstr(&text);
+    chy_hresult hr = chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT,
+                              "name %.200s: the CA's name constraints %s it (RFC 5280 4.2.1.10)", name ? name : "", why);
+    chy_buf_free(&text);
+    return hr;
+}
+
+/* An excluded range may be what a wildcard stands for: "*.example.com" meets an excluded
+ * "a.example.com". */
+static bool may_meet(const struct chy_general_name *gn, const struct chy_general_name *base)
+{
+    if (inside(gn, base)) return true;
+    if (gn->type != CHY_GN_DNS || gn->value.n < 3 || gn->value.p[0] != '*') return false;
+    return host_inside(base->value, chy_span_of(gn->value.p + 1, gn->value.n - 1));
+}
+
+chy_hresult chy_name_constraints_check(const struct chy_name_constraints *nc, const struct chy_general_name *gn,
+                                       struct chy_err *err)
+{
+    bool constrained = false, permitted = false;
+    for (size_t i = 0; i < nc->n_excluded; i++) {
+        if (nc->excluded[i].type == gn->type && may_meet(gn, &nc->excluded[i])) return refuse(gn, "exclude", err);
+    }
+    for (size_t i = 0; i < nc->n_permitted; i++) {
+        if (nc->permitted[i].type != gn->type) continue;
+        constrained = true;
+        permitted = permitted || inside(gn, &nc->permitted[i]);
+    }
+    return !constrained || permitted ? CHY_S_OK : refuse(gn, "do not permit", err);
+}
