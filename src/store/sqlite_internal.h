@@ -1,0 +1,179 @@
+/* What the files of the SQLite engine share: a connection with its prepared statements, the columns
+ * of a row, and the engine itself. Nothing outside store/ includes this. Thread: a connection
+ * belongs to one thread at a time. */
+#ifndef CHY_STORE_SQLITE_INTERNAL_H
+#define CHY_STORE_SQLITE_INTERNAL_H
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/store.h"
+
+/* The columns of tables `request` and `intent` behind (id, disposition), in the order in which they
+ * are stored: numbers first and the large octets last, so that a scan touches few pages. */
+#define CHY_ROW_REST(X)                                                                            \
+    X(status, INT)                                                                                 \
+    X(submitted_when, TIME)                                                                        \
+    X(resolved_when, TIME)                                                                         \
+    X(request_type, INT)                                                                           \
+    X(request_flags, INT)                                                                          \
+    X(not_before, TIME)                                                                            \
+    X(not_after, TIME)                                                                             \
+    X(issuer_index, INT)                                                                           \
+    X(revoked_when, TIME)                                                                          \
+    X(revoked_effective_when, TIME)                                                                \
+    X(revoked_reason, INT)                                                                         \
+    X(serial, SERIAL)                                                                              \
+    X(message, TEXT)                                                                               \
+    X(requester_name, TEXT)                                                                        \
+    X(caller_name, TEXT)                                                                           \
+    X(template_name, TEXT)                                                                         \
+    X(request_subject, TEXT)                                                                       \
+    X(subject, TEXT)                                                                               \
+    X(common_name, TEXT)                                                                           \
+    X(request_attributes, TEXT)                                                                    \
+    X(attributes, BLOB)                                                                            \
+    X(extensions, BLOB)                                                                            \
+    X(properties, BLOB)
+
+#define CHY_ROW_DER(X)                                                                             \
+    X(raw_certificate, BLOB)                                                                       \
+    X(raw_request, BLOB)
+
+enum chy_column_kind {
+    CHY_COLUMN_INT,
+    CHY_COLUMN_TIME,
+    CHY_COLUMN_TEXT,
+    CHY_COLUMN_SERIAL,
+    CHY_COLUMN_BLOB
+};
+
+struct chy_column {
+    const char *name;
+    enum chy_column_kind kind;
+    size_t offset; /* in struct chy_row */
+};
+
+enum { CHY_ROW_COLUMNS = 27 };
+extern const struct chy_column chy_row_columns[CHY_ROW_COLUMNS];
+
+#define CHY_SQL_COMMA_NAME(name, kind) "," #name
+#define CHY_SQL_ROW_LIGHT "id,disposition" CHY_ROW_REST(CHY_SQL_COMMA_NAME)
+#define CHY_SQL_ROW CHY_SQL_ROW_LIGHT CHY_ROW_DER(CHY_SQL_COMMA_NAME)
+
+enum chy_sql {
+    CHY_SQL_BEGIN,
+    CHY_SQL_COMMIT,
+    CHY_SQL_ROLLBACK,
+    CHY_SQL_SAVE,
+    CHY_SQL_SAVE_UNDO,
+    CHY_SQL_SAVE_DROP,
+    CHY_SQL_INTENT_ADD,
+    CHY_SQL_INTENT_REMOVE,
+    CHY_SQL_FINAL,
+    CHY_SQL_OUTBOX_ADD,
+    CHY_SQL_OUTBOX_REMOVE,
+    CHY_SQL_CONFIG_HISTORY,
+    CHY_SQL_CONFIG_SET,
+    CHY_SQL_CONFIG_REMOVE,
+    CHY_SQL_META_SET,
+    CHY_SQL_META_REMOVE,
+    CHY_SQL_GET,
+    CHY_SQL_GET_INTENT,
+    CHY_SQL_GET_SERIAL,
+    CHY_SQL_INTENTS,
+    CHY_SQL_OUTBOX,
+    CHY_SQL_CONFIG,
+    CHY_SQL_META,
+    CHY_SQL_LAST_ID,
+    CHY_SQL_LAST_SEQ,
+    CHY_SQL_COUNT
+};
+
+struct chy_conn {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[CHY_SQL_COUNT];
+};
+
+enum { CHY_STORE_READERS = 4, CHY_STORE_BATCH = 512 };
+
+struct chy_sqlite {
+    struct chy_store base;
+    char *path; /* of ca.db */
+    unsigned cache_kib;
+    int lock_fd;
+
+    struct chy_queue queue;
+    pthread_t thread;
+    bool has_thread;
+    struct chy_conn writer; /* the writer thread's, once that runs */
+    int64_t next_seq;       /* the writer thread's */
+    atomic_uint_fast64_t commits, records;
+
+    pthread_mutex_t ids_lock;
+    int32_t next_id;       /* under ids_lock: first id that nobody has */
+    int32_t last_reserved; /* under ids_lock: first id of the newest reservation */
+
+    pthread_mutex_t readers_lock;
+    pthread_cond_t readers_wake;
+    struct chy_conn reader[CHY_STORE_READERS];
+    bool reader_busy[CHY_STORE_READERS];
+};
+
+#define CHY_META_NEXT_ID "store/next_id"
+#define CHY_META_PROBE "store/probe"
+
+/* ---- sqlite_open.c ---- */
+chy_hresult chy_conn_open(struct chy_conn *c, const char *path, bool writable, unsigned cache_kib,
+                          struct chy_err *err);
+/* keep_wal: leave the log as it is instead of copying it into the database. */
+void chy_conn_close(struct chy_conn *c, bool keep_wal);
+/* NULL with *err set; kept prepared until the connection closes. */
+sqlite3_stmt *chy_conn_stmt(struct chy_conn *c, enum chy_sql which, struct chy_err *err);
+/* Sets err from the connection's last error and the file's name; the code from the kind of failure.
+ */
+chy_hresult chy_conn_fail(sqlite3 *db, const char *path, const char *doing, struct chy_err *err);
+chy_hresult chy_conn_run(struct chy_conn *c, const char *sql, const char *path,
+                         struct chy_err *err);
+
+/* ---- sqlite_schema.c ---- */
+extern const char *const chy_sql_text[CHY_SQL_COUNT];
+chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err);
+
+/* ---- sqlite_views.c ---- */
+extern const char *const chy_sql_views[];
+int chy_unpack_register(sqlite3 *db);
+
+/* ---- sqlite_write.c ---- */
+void chy_sqlite_write(struct chy_store *s, struct chy_write *w);
+void *chy_sqlite_writer_main(void *arg);
+chy_hresult chy_sqlite_reserve_ids(struct chy_store *s, int32_t count, int32_t *first,
+                                   struct chy_err *err);
+chy_hresult chy_sqlite_release_ids(struct chy_store *s, int32_t next_unused, struct chy_err *err);
+
+/* ---- sqlite_read.c ---- */
+/* Waits while all are in use; NULL with *err set when one cannot be opened. */
+struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err);
+void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c);
+/* Spans are copied into a, or with a NULL lent until the next step. */
+chy_hresult chy_row_read(sqlite3_stmt *st, struct chy_arena *a, struct chy_row *out,
+                         struct chy_err *err);
+chy_hresult chy_sqlite_get(struct chy_store *s, int32_t id, struct chy_arena *a,
+                           struct chy_row *out, struct chy_err *err);
+chy_hresult chy_sqlite_get_by_serial(struct chy_store *s, struct chy_span serial,
+                                     struct chy_arena *a, struct chy_row *out, struct chy_err *err);
+chy_hresult chy_sqlite_intents(struct chy_store *s, bool (*cb)(const struct chy_intent *, void *),
+                               void *arg, struct chy_err *err);
+chy_hresult chy_sqlite_outbox(struct chy_store *s, int64_t after, struct chy_arena *a,
+                              struct chy_outbox_entry *out, size_t *n, struct chy_err *err);
+chy_hresult chy_sqlite_config(struct chy_store *s,
+                              bool (*cb)(const char *path, struct chy_span json, void *arg),
+                              void *arg, struct chy_err *err);
+chy_hresult chy_sqlite_meta(struct chy_store *s, const char *path, struct chy_buf *value,
+                            struct chy_err *err);
+
+/* ---- sqlite_query.c ---- */
+chy_hresult chy_sqlite_query(struct chy_store *s, const struct chy_query *q, chy_row_cb cb,
+                             void *arg, struct chy_err *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* All SQL that does not depend on a query, and the schema as a list of steps: PRAGMA user_version
+ * says how many of them a file has seen. A step that was released is never changed; a new one is
+ * appended.
+ *
+ * Why the tables look so: a key that rises appends to its tree, a random one dirties a page of its
+ * own at every insert and makes issuance slower with each million of rows. So ids and serials rise,
+ * nothing else is indexed for every row, and the other indices are partial. */
+#include <stdio.h>
+
+#include "store/sqlite_internal.h"
+
+#define COLUMN(name, kind) {#name, CHY_COLUMN_##kind, offsetof(struct chy_row, name)},
+const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
+    COLUMN(id, INT) COLUMN(disposition, INT) CHY_ROW_REST(COLUMN) CHY_ROW_DER(COLUMN)};
+#undef COLUMN
+
+#define COMMA_MARK(name, kind) ",?"
+#define ROW_MARKS "?,?" CHY_ROW_REST(COMMA_MARK) CHY_ROW_DER(COMMA_MARK)
+#define COMMA_SET(name, kind) "," #name "=excluded." #name
+#define ROW_SETS "disposition=excluded.disposition" CHY_ROW_REST(COMMA_SET) CHY_ROW_DER(COMMA_SET)
+
+/* Positions that INTENT_ADD names twice: 1 is the id, 14 the serial; the tbs comes behind the row.
+ */
+const char *const chy_sql_text[CHY_SQL_COUNT] = {
+    [CHY_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [CHY_SQL_COMMIT] = "COMMIT",
+    [CHY_SQL_ROLLBACK] = "ROLLBACK",
+    [CHY_SQL_SAVE] = "SAVEPOINT one",
+    [CHY_SQL_SAVE_UNDO] = "ROLLBACK TO one",
+    [CHY_SQL_SAVE_DROP] = "RELEASE one",
+    [CHY_SQL_INTENT_ADD] =
+        "INSERT INTO intent(" CHY_SQL_ROW ",tbs) SELECT " ROW_MARKS ",?"
+        " WHERE NOT EXISTS(SELECT 1 FROM request WHERE serial=?14 AND id<>?1)"
+        " AND NOT EXISTS(SELECT 1 FROM request WHERE id=?1 AND raw_certificate IS NOT NULL)",
+    [CHY_SQL_INTENT_REMOVE] = "DELETE FROM intent WHERE id=?",
+    [CHY_SQL_FINAL] =
+        "INSERT INTO request(" CHY_SQL_ROW ") VALUES(" ROW_MARKS ")"
+        " ON CONFLICT(id) DO UPDATE SET " ROW_SETS " WHERE request.raw_certificate IS NULL"
+        " OR request.raw_certificate IS excluded.raw_certificate",
+    [CHY_SQL_OUTBOX_ADD] = "INSERT INTO outbox(seq,request_id,event,module) VALUES(?,?,?,?)",
+    [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq=?",
+    [CHY_SQL_CONFIG_HISTORY] =
+        "INSERT INTO config_history(path,old_value,new_value,author,changed_when)"
+        " VALUES(?1,(SELECT value FROM config WHERE path=?1),?2,?3,?4)",
+    [CHY_SQL_CONFIG_SET] = "INSERT INTO config(path,value) VALUES(?,?)"
+                           " ON CONFLICT(path) DO UPDATE SET value=excluded.value",
+    [CHY_SQL_CONFIG_REMOVE] = "DELETE FROM config WHERE path=?",
+    [CHY_SQL_META_SET] = "INSERT INTO meta(path,value) VALUES(?,?)"
+                         " ON CONFLICT(path) DO UPDATE SET value=excluded.value",
+    [CHY_SQL_META_REMOVE] = "DELETE FROM meta WHERE path=?",
+    [CHY_SQL_GET] = "SELECT " CHY_SQL_ROW " FROM request WHERE id=?",
+    [CHY_SQL_GET_INTENT] = "SELECT " CHY_SQL_ROW " FROM intent WHERE id=?",
+    [CHY_SQL_GET_SERIAL] = "SELECT " CHY_SQL_ROW " FROM request WHERE serial=?",
+    [CHY_SQL_INTENTS] = "SELECT " CHY_SQL_ROW ",tbs FROM intent WHERE id>? ORDER BY id LIMIT 1",
+    [CHY_SQL_OUTBOX] =
+        "SELECT seq,request_id,event,module FROM outbox WHERE seq>? ORDER BY seq LIMIT ?",
+    [CHY_SQL_CONFIG] = "SELECT path,value FROM config ORDER BY path",
+    [CHY_SQL_META] = "SELECT value FROM meta WHERE path=?",
+    [CHY_SQL_LAST_ID] = "SELECT max((SELECT coalesce(max(id),0) FROM request),"
+                        "(SELECT coalesce(max(id),0) FROM intent))",
+    [CHY_SQL_LAST_SEQ] = "SELECT coalesce(max(seq),0) FROM outbox",
+};
+
+#define ROW_DEFINITION                                                                             \
+    "id INTEGER PRIMARY KEY,disposition INTEGER NOT NULL,status INTEGER NOT NULL,"                 \
+    "submitted_when INTEGER,resolved_when INTEGER,request_type INTEGER NOT NULL,"                  \
+    "request_flags INTEGER NOT NULL,not_before INTEGER,not_after INTEGER,"                         \
+    "issuer_index INTEGER NOT NULL,revoked_when INTEGER,revoked_effective_when INTEGER,"           \
+    "revoked_reason INTEGER NOT NULL,serial BLOB,message TEXT,requester_name TEXT,"                \
+    "caller_name TEXT,template_name TEXT,request_subject TEXT,subject TEXT,common_name TEXT,"      \
+    "request_attributes TEXT,attributes BLOB,extensions BLOB,properties BLOB,"                     \
+    "raw_certificate BLOB,raw_request BLOB"
+
+static const char *const version_1[] = {
+    "CREATE TABLE request(" ROW_DEFINITION ") STRICT",
+    /* 20 octets that rise with time: an append, and the rule that a serial is never used twice. */
+    "CREATE UNIQUE INDEX request_serial ON request(serial) WHERE serial IS NOT NULL",
+    "CREATE INDEX request_pending ON request(disposition) WHERE disposition=9",
+    "CREATE INDEX request_not_after ON request(not_after) WHERE not_after IS NOT NULL",
+    /* Everything a CRL needs, so that the rows themselves are never touched. */
+    "CREATE INDEX request_revoked ON request(serial,revoked_effective_when,revoked_reason,"
+    "revoked_when,disposition,not_after) WHERE revoked_when IS NOT NULL",
+    "CREATE TABLE intent(" ROW_DEFINITION ",tbs BLOB NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX intent_serial ON intent(serial) WHERE serial IS NOT NULL",
+    "CREATE TABLE outbox(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,"
+    "event INTEGER NOT NULL,module TEXT NOT NULL) STRICT",
+    "CREATE TABLE config(rank INTEGER PRIMARY KEY,path TEXT NOT NULL UNIQUE,value TEXT NOT NULL)"
+    " STRICT",
+    "CREATE TABLE config_history(change INTEGER PRIMARY KEY,path TEXT NOT NULL,old_value TEXT,"
+    "new_value TEXT,author TEXT,changed_when INTEGER) STRICT",
+    "CREATE TABLE meta(rank INTEGER PRIMARY KEY,path TEXT NOT NULL UNIQUE,value BLOB NOT NULL)"
+    " STRICT",
+    NULL};
+
+static const char *const *const steps[] = {version_1, chy_sql_views};
+static const char *const after_step[] = {"PRAGMA user_version=1", "PRAGMA user_version=2"};
+
+/* "Chcy": tells file(1) and ourselves whose database this is. */
+enum { APPLICATION_ID = 0x43686379 };
+#define SET_APPLICATION_ID "PRAGMA application_id=1130914681"
+
+static chy_hresult read_number(struct chy_conn *c, const char *sql, const char *path, int64_t *out,
+                               struct chy_err *err)
+{
+    sqlite3_stmt *st = NULL;
+    chy_hresult hr = CHY_S_OK;
+    if (sqlite3_prepare_v2(c->db, sql, -1, &st, NULL) != SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW) {
+        hr = chy_conn_fail(c->db, path, "reading its version", err);
+    } else {
+        *out = sqlite3_column_int64(st, 0);
+    }
+    sqlite3_finalize(st);
+    return hr;
+}
+
+static chy_hresult run_step(struct chy_conn *c, size_t step, const char *path, struct chy_err *err)
+{
+    chy_hresult hr = chy_conn_run(c, "BEGIN IMMEDIATE", path, err);
+    if (hr != CHY_S_OK) return hr;
+    for (const char *const *sql = steps[step]; *sql && hr == CHY_S_OK; sql++)
+        hr = chy_conn_run(c, *sql, path, err);
+    if (hr == CHY_S_OK && step == 0) hr = chy_conn_run(c, SET_APPLICATION_ID, path, err);
+    if (hr == CHY_S_OK) hr = chy_conn_run(c, after_step[step], path, err);
+    if (hr == CHY_S_OK) hr = chy_conn_run(c, "COMMIT", path, err);
+    if (hr != CHY_S_OK) (void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+    return hr;
+}
+
+chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err)
+{
+    int64_t version = 0;
+    int64_t application = 0;
+    int64_t tables = 0;
+    chy_hresult hr = read_number(c, "PRAGMA user_version", path, &version, err);
+    if (hr == CHY_S_OK) hr = read_number(c, "PRAGMA application_id", path, &application, err);
+    if (hr == CHY_S_OK)
+        hr = read_number(c, "SELECT count(*) FROM sqlite_schema", path, &tables, err);
+    if (hr != CHY_S_OK) return hr;
+    if (tables > 0 && application != APPLICATION_ID)
+        return chy_fail(err, CHY_ERROR_INVALID_DATA,
+                        "the database %s was made by another program: choose another --dir", path);
+    if (version < 0 || version > (int64_t)CHY_ARRAY_LEN(steps))
+        return chy_fail(err, CHY_ERROR_NOT_SUPPORTED,
+                        "the database %s has version %lld, this chanceryd knows versions up to %zu:"
+                        " start the newer chanceryd that wrote it",
+                        path, (long long)version, CHY_ARRAY_LEN(steps));
+    for (size_t i = (size_t)version; i < CHY_ARRAY_LEN(steps) && hr == CHY_S_OK; i++)
+        hr = run_step(c, i, path, err);
+    return hr;
+}

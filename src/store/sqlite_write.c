@@ -1,0 +1,345 @@
+/* The writer: takes what queued up while the last commit ran, applies it in one transaction, and
+ * tells each record's owner after COMMIT came back. With synchronous=FULL that means after the log
+ * was synced.
+ *
+ * A record that breaks a rule fails alone: the batch is rolled back and done again with a savepoint
+ * for each record, so that the ordinary batch pays nothing for it.
+ *
+ * A failed commit leaves the disk in doubt: after a failed fsync the kernel may call pages clean
+ * that never reached the disk, so a later fsync that succeeds proves nothing about them. Therefore
+ * the connection is closed without touching the log and opened again, and before the next record is
+ * taken the whole log is copied into the database (checkpoint TRUNCATE): every page of it is
+ * written anew and synced. A record that was reported as failed may then be there all the same;
+ * "failed" means "not known to be durable". Thread: the store's own, except chy_sqlite_write and
+ * the ids. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/sqlite_internal.h"
+
+/* The whole batch is lost, against one record that is refused. */
+enum outcome { APPLIED, REFUSED, BROKEN };
+
+static enum outcome step(struct chy_sqlite *s, sqlite3_stmt *st, struct chy_err *err)
+{
+    int rc = sqlite3_step(st);
+    enum outcome o = APPLIED;
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
+        int kind = rc & 0xff;
+        chy_conn_fail(s->writer.db, s->path, "writing", err);
+        o = kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH || kind == SQLITE_TOOBIG ? REFUSED
+                                                                                          : BROKEN;
+    }
+    sqlite3_reset(st);
+    return o;
+}
+
+static enum outcome run(struct chy_sqlite *s, enum chy_sql which, struct chy_err *err)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, which, err);
+    return st ? step(s, st, err) : BROKEN;
+}
+
+static void bind_span(sqlite3_stmt *st, int at, struct chy_span v, bool is_text)
+{
+    if (!v.n)
+        sqlite3_bind_null(st, at);
+    else if (is_text)
+        sqlite3_bind_text64(st, at, (const char *)v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_blob64(st, at, v.p, v.n, SQLITE_STATIC);
+}
+
+static void bind_time(sqlite3_stmt *st, int at, chy_time t)
+{
+    if (t == CHY_TIME_DEFAULT)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_int64(st, at, t);
+}
+
+static void bind_row(sqlite3_stmt *st, const struct chy_row *row)
+{
+    for (int i = 0; i < CHY_ROW_COLUMNS; i++) {
+        const struct chy_column *c = &chy_row_columns[i];
+        const void *field = (const char *)row + c->offset;
+        switch (c->kind) {
+        case CHY_COLUMN_INT: sqlite3_bind_int(st, i + 1, *(const int32_t *)field); break;
+        case CHY_COLUMN_TIME: bind_time(st, i + 1, *(const chy_time *)field); break;
+        case CHY_COLUMN_TEXT: bind_span(st, i + 1, *(const struct chy_span *)field, true); break;
+        case CHY_COLUMN_SERIAL:
+        case CHY_COLUMN_BLOB: bind_span(st, i + 1, *(const struct chy_span *)field, false); break;
+        }
+    }
+}
+
+static enum outcome refuse(struct chy_write *w, const char *what)
+{
+    chy_fail(&w->err, CHY_ERROR_ALREADY_EXISTS, "request %d: %s", w->row->id, what);
+    return REFUSED;
+}
+
+static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_ADD, &w->err);
+    if (!st) return BROKEN;
+    bind_row(st, w->row);
+    sqlite3_bind_int(st, 2, CHY_DB_DISP_ACTIVE);
+    if (w->tbs.n)
+        bind_span(st, CHY_ROW_COLUMNS + 1, w->tbs, false);
+    else
+        sqlite3_bind_zeroblob(st, CHY_ROW_COLUMNS + 1, 0);
+    enum outcome o = step(s, st, &w->err);
+    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
+        return refuse(w, "its serial number is in use, or it has its certificate already");
+    return o;
+}
+
+static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_ADD, &w->err);
+    enum outcome o = st ? APPLIED : BROKEN;
+    w->outbox_seq = s->next_seq;
+    for (size_t i = 0; i < w->n_owed && o == APPLIED; i++) {
+        sqlite3_bind_int64(st, 1, s->next_seq++);
+        sqlite3_bind_int(st, 2, w->row->id);
+        sqlite3_bind_int(st, 3, w->owed[i].event);
+        sqlite3_bind_text(st, 4, w->owed[i].module, -1, SQLITE_STATIC);
+        o = step(s, st, &w->err);
+    }
+    return o;
+}
+
+static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_FINAL, &w->err);
+    if (!st) return BROKEN;
+    bind_row(st, w->row);
+    enum outcome o = step(s, st, &w->err);
+    if (o != APPLIED) return o;
+    if (sqlite3_changes(s->writer.db) == 0)
+        return refuse(w, "it has a certificate, which another can never replace");
+    st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_REMOVE, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, w->row->id);
+    o = step(s, st, &w->err);
+    return o == APPLIED && w->n_owed ? add_owed(s, w) : o;
+}
+
+static enum outcome apply_outbox_done(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_REMOVE, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int64(st, 1, w->outbox_seq);
+    return step(s, st, &w->err);
+}
+
+static enum outcome set_path(struct chy_sqlite *s, struct chy_write *w, enum chy_sql set,
+                             enum chy_sql remove, bool is_text)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, w->value.n ? set : remove, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_text(st, 1, w->path, -1, SQLITE_STATIC);
+    if (w->value.n) bind_span(st, 2, w->value, is_text);
+    return step(s, st, &w->err);
+}
+
+static enum outcome apply_config(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_CONFIG_HISTORY, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_text(st, 1, w->path, -1, SQLITE_STATIC);
+    bind_span(st, 2, w->value, true);
+    bind_span(st, 3, chy_span_cstr(w->author), true);
+    bind_time(st, 4, w->when);
+    enum outcome o = step(s, st, &w->err);
+    return o == APPLIED ? set_path(s, w, CHY_SQL_CONFIG_SET, CHY_SQL_CONFIG_REMOVE, true) : o;
+}
+
+/* An empty transaction would come back from COMMIT without touching the disk: a probe must write.
+ */
+static enum outcome apply_probe(struct chy_sqlite *s, struct chy_write *w)
+{
+    char when[24];
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_META_SET, &w->err);
+    if (!st) return BROKEN;
+    snprintf(when, sizeof(when), "%" PRId64, w->when);
+    sqlite3_bind_text(st, 1, CHY_META_PROBE, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(st, 2, when, (int)strlen(when), SQLITE_TRANSIENT);
+    return step(s, st, &w->err);
+}
+
+static enum outcome apply(struct chy_sqlite *s, struct chy_write *w)
+{
+    chy_err_clear(&w->err);
+    switch (w->kind) {
+    case CHY_WRITE_INTENT: return apply_intent(s, w);
+    case CHY_WRITE_FINAL: return apply_final(s, w);
+    case CHY_WRITE_OUTBOX_DONE: return apply_outbox_done(s, w);
+    case CHY_WRITE_CONFIG: return apply_config(s, w);
+    case CHY_WRITE_META: return set_path(s, w, CHY_SQL_META_SET, CHY_SQL_META_REMOVE, false);
+    case CHY_WRITE_PROBE: return apply_probe(s, w);
+    }
+    chy_fail(&w->err, CHY_E_INVALIDARG, "the database: no such kind of record (%d)", (int)w->kind);
+    return REFUSED;
+}
+
+static enum outcome apply_together(struct chy_sqlite *s, struct chy_write **batch, size_t n,
+                                   struct chy_err *err)
+{
+    enum outcome o = run(s, CHY_SQL_BEGIN, err);
+    for (size_t i = 0; i < n && o == APPLIED; i++) {
+        o = apply(s, batch[i]);
+        batch[i]->result = CHY_S_OK;
+        if (o == BROKEN) *err = batch[i]->err;
+    }
+    return o;
+}
+
+static enum outcome apply_one(struct chy_sqlite *s, struct chy_write *w, struct chy_err *err)
+{
+    if (run(s, CHY_SQL_SAVE, err) != APPLIED) return BROKEN;
+    enum outcome o = apply(s, w);
+    w->result = o == APPLIED ? CHY_S_OK : w->err.code;
+    if (o == BROKEN) {
+        *err = w->err;
+        return BROKEN;
+    }
+    if (o == REFUSED && run(s, CHY_SQL_SAVE_UNDO, err) != APPLIED) return BROKEN;
+    return run(s, CHY_SQL_SAVE_DROP, err) == APPLIED ? APPLIED : BROKEN;
+}
+
+static enum outcome apply_apart(struct chy_sqlite *s, struct chy_write **batch, size_t n,
+                                struct chy_err *err)
+{
+    enum outcome o = run(s, CHY_SQL_ROLLBACK, err);
+    if (o == APPLIED) o = run(s, CHY_SQL_BEGIN, err);
+    for (size_t i = 0; i < n && o == APPLIED; i++)
+        o = apply_one(s, batch[i], err);
+    return o == APPLIED ? APPLIED : BROKEN;
+}
+
+static enum outcome commit(struct chy_sqlite *s, struct chy_err *err)
+{
+    (void)CHY_FAULT("store.before_commit");
+    if (CHY_FAULT("store.commit_fails")) {
+        chy_fail(err, CHY_ERROR_IO_DEVICE, "the database %s: writing failed: fault point", s->path);
+        return BROKEN;
+    }
+    enum outcome o = run(s, CHY_SQL_COMMIT, err);
+    (void)CHY_FAULT("store.after_commit");
+    return o == APPLIED ? APPLIED : BROKEN;
+}
+
+static chy_hresult reopen(struct chy_sqlite *s, struct chy_err *err)
+{
+    chy_hresult hr = chy_conn_open(&s->writer, s->path, true, s->cache_kib, err);
+    if (hr != CHY_S_OK) return hr;
+    if (sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+        SQLITE_OK)
+        return CHY_S_OK;
+    hr = chy_conn_fail(s->writer.db, s->path, "making its log durable", err);
+    chy_conn_close(&s->writer, true);
+    return hr;
+}
+
+static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n)
+{
+    struct chy_err err = {.code = CHY_S_OK};
+    enum outcome o = BROKEN;
+    if (s->writer.db || reopen(s, &err) == CHY_S_OK) {
+        o = apply_together(s, batch, n, &err);
+        if (o == REFUSED) o = apply_apart(s, batch, n, &err);
+        if (o == APPLIED) o = commit(s, &err);
+        if (o == BROKEN) {
+            if (!sqlite3_get_autocommit(s->writer.db))
+                (void)sqlite3_exec(s->writer.db, "ROLLBACK", NULL, NULL, NULL);
+            chy_conn_close(&s->writer, true);
+        }
+    }
+    if (o == APPLIED) {
+        atomic_fetch_add(&s->commits, 1);
+        atomic_fetch_add(&s->records, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct chy_write *w = batch[i];
+        if (o == BROKEN) {
+            w->err = err;
+            w->result = err.code;
+        }
+        if (w->done) w->done(w, w->arg);
+    }
+}
+
+void *chy_sqlite_writer_main(void *arg)
+{
+    struct chy_sqlite *s = arg;
+    struct chy_write *batch[CHY_STORE_BATCH];
+    struct chy_node *node;
+    while ((node = chy_queue_take_all(&s->queue, true)) != NULL) {
+        while (node) {
+            size_t n = 0;
+            for (; node && n < CHY_STORE_BATCH; node = node->next)
+                batch[n++] = (struct chy_write *)node;
+            write_batch(s, batch, n);
+        }
+    }
+    return NULL;
+}
+
+_Static_assert(offsetof(struct chy_write, node) == 0, "a node of the queue is its record");
+
+void chy_sqlite_write(struct chy_store *base, struct chy_write *w)
+{
+    struct chy_sqlite *s = (struct chy_sqlite *)base;
+    w->result = CHY_S_OK;
+    chy_err_clear(&w->err);
+    if (chy_queue_push(&s->queue, &w->node)) return;
+    w->result =
+        chy_fail(&w->err, CHY_ERROR_SERVICE_NOT_ACTIVE, "the database %s is closing", s->path);
+    if (w->done) w->done(w, w->arg);
+}
+
+/* Under ids_lock: nobody gets an id before the number behind it is durable. */
+static chy_hresult store_next_id(struct chy_sqlite *s, int32_t next, struct chy_err *err)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%d", next);
+    struct chy_write w = {
+        .kind = CHY_WRITE_META, .path = CHY_META_NEXT_ID, .value = chy_span_cstr(text)};
+    return chy_store_write_wait(&s->base, &w, err);
+}
+
+chy_hresult chy_sqlite_reserve_ids(struct chy_store *base, int32_t count, int32_t *first,
+                                   struct chy_err *err)
+{
+    struct chy_sqlite *s = (struct chy_sqlite *)base;
+    chy_hresult hr;
+    pthread_mutex_lock(&s->ids_lock);
+    if (count < 1 || count > INT32_MAX - s->next_id) {
+        hr = chy_fail(err, CHY_E_INVALIDARG, "request ids: %d more do not fit behind %d", count,
+                      s->next_id - 1);
+    } else {
+        hr = store_next_id(s, s->next_id + count, err);
+    }
+    if (hr == CHY_S_OK) {
+        *first = s->last_reserved = s->next_id;
+        s->next_id += count;
+    }
+    pthread_mutex_unlock(&s->ids_lock);
+    return hr;
+}
+
+chy_hresult chy_sqlite_release_ids(struct chy_store *base, int32_t next_unused, struct chy_err *err)
+{
+    struct chy_sqlite *s = (struct chy_sqlite *)base;
+    chy_hresult hr = CHY_S_FALSE;
+    pthread_mutex_lock(&s->ids_lock);
+    if (next_unused >= s->last_reserved && next_unused < s->next_id) {
+        hr = store_next_id(s, next_unused, err);
+        if (hr == CHY_S_OK) s->last_reserved = s->next_id = next_unused;
+    }
+    pthread_mutex_unlock(&s->ids_lock);
+    return hr;
+}
