@@ -1,0 +1,187 @@
+/* The table of verbs, the help made of it, and the dispatch. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define LIST_HELP                                                                                  \
+    "--where EXPR  COLUMN OP VALUE joined by and; OP is = != < <= > >= ~ (begins with)\n"          \
+    "--sort COL    -COL for descending      --limit N      --after ID  the next page"
+#define SUBMIT_HELP                                                                                \
+    "--profile P   which kind of certificate      --attr NAME:VALUE  may be given again\n"         \
+    "--out F       where the certificate goes (default: standard output)      --chain  with its "  \
+    "issuers"
+
+const struct chy_verb chy_verbs[] = {
+    {"ca", "init", "--dir DIR --name CN", 0, 0,
+     "dir= name= key= parent= days= subject= path-len= permit=* issue",
+     "Make a CA in DIR/ca/NAME (no daemon is needed)\n"
+     "--key ALG     p256 (default), p384, ed25519, rsa2048, rsa3072, rsa4096, …\n"
+     "--parent P    a CA in DIR by its name, or the folder of one, that signs it (default: a "
+     "root)\n"
+     "--days N      validity (default 3650)      --subject DN  instead of CN=NAME\n"
+     "--path-len N  CAs allowed below it (-1: any number)\n"
+     "--permit K:V  name constraint dns:DOMAIN, ip:ADDRESS/BITS, email:DOMAIN, uri:HOST; again\n"
+     "--issue       issue what the policy allows at once (default: an officer releases requests)",
+     chy_cmd_ca_init},
+    {"ca", "list", "", 0, 0, "", "The CAs that the daemon serves", chy_cmd_ca_list},
+    {"ca", "show", "", 0, 0, "", "One CA: names, state, warnings", chy_cmd_ca_show},
+    {"ca", "cert", "", 0, 0, "chain out=",
+     "Its certificate in PEM\n--chain  with its issuers      --out F", chy_cmd_ca_cert},
+    {"request", "submit", "FILE|-", 1, 1, "profile= attr=* out= chain",
+     "Submit a PKCS#10 request in PEM or DER\n" SUBMIT_HELP, chy_cmd_request_submit},
+    {"request", "new", "--out-key F", 0, 0,
+     "subject= dns=* ip=* email=* uri=* key= profile= attr=* out-key= out= chain",
+     "Make a key and a request, and submit it\n"
+     "--subject DN  such as CN=www.example.com,O=Example\n"
+     "--dns NAME --ip ADDRESS --email A --uri U  names; each may be given again\n"
+     "--key ALG     p256 (default), p384, ed25519, rsa2048, …      --out-key F  written with mode "
+     "0600\n" SUBMIT_HELP,
+     chy_cmd_request_new},
+    {"request", "list", "", 0, 0,
+     "where= sort= limit= after=", "Requests, the newest first\n" LIST_HELP, chy_cmd_request_list},
+    {"request", "show", "ID", 1, 1, "", "One request in full", chy_cmd_request_show},
+    {"request", "retrieve", "ID", 1, 1, "out= chain",
+     "The certificate of a request\n--out F      --chain  with its issuers",
+     chy_cmd_request_retrieve},
+    {"request", "resubmit", "ID", 1, 1, "", "Officer: release a pending request",
+     chy_cmd_request_resubmit},
+    {"request", "deny", "ID", 1, 1, "", "Officer: deny a pending request", chy_cmd_request_deny},
+    {"request", "set-attr", "ID NAME:VALUE…", 2, CHY_CLI_MAX_WORDS, "",
+     "Officer: set attributes of a pending request", chy_cmd_request_set_attr},
+    {"request", "set-ext", "ID OID", 2, 2, "critical disabled hex= file=",
+     "Officer: set an extension of a pending request\n"
+     "--hex H | --file F  its value in DER      --critical      --disabled  keep it out",
+     chy_cmd_request_set_ext},
+    {"cert", "list", "", 0, 0,
+     "where= sort= limit= after=", "Certificates, the newest first\n" LIST_HELP, chy_cmd_cert_list},
+    {"cert", "show", "SERIAL", 1, 1,
+     "out=", "One certificate by its serial number\n--out F  also in PEM", chy_cmd_cert_show},
+    {"module", "list", "", 0, 0, "", "The policy module and the exit modules", chy_cmd_module_list},
+    {"module", "show", "NAME", 1, 1, "", "One module: file, hash, calls", chy_cmd_module_show},
+    {"module", "check", "FILE.so", 1, 1, "", "Would this file load? (no daemon is needed)",
+     chy_cmd_module_check},
+    {"config", "get", "PATH", 1, 1, "", "One setting", chy_cmd_config_get},
+    {"config", "set", "PATH VALUE", 2, 2, "", "Set a setting; VALUE is JSON, or else a text",
+     chy_cmd_config_set},
+    {"config", "list", "[PREFIX]", 0, 1, "", "All settings; * marks those that were set",
+     chy_cmd_config_list},
+};
+const size_t chy_n_verbs = CHY_ARRAY_LEN(chy_verbs);
+
+static const char globals[] =
+    "global options, anywhere:\n"
+    "  --socket PATH                       the daemon's Unix socket\n"
+    "  --url URL --ca-cert FILE            or its address and the CA that vouches for it,\n"
+    "  --cert FILE --key FILE | --token T  with a client certificate or a token\n"
+    "  --ca NAME     which CA (default: the daemon's first)\n"
+    "  --json        the daemon's JSON instead of text      --no-color\n"
+    "environment: CHANCERY_SOCKET, CHANCERY_URL, CHANCERY_CA_CERT, CHANCERY_TOKEN;\n"
+    "else /run/chancery/chancery.sock\n"
+    "exit status: 0 done, 2 usage, 3 denied, 4 pending, 5 not found, 6 not allowed,\n"
+    "7 cannot reach the daemon, 1 anything else\n";
+
+static void print_verb(FILE *to, const struct chy_verb *v, bool more)
+{
+    const char *end = strchr(v->help, '\n');
+    size_t n = end ? (size_t)(end - v->help) : strlen(v->help);
+    int used = fprintf(to, "  chancery %s %s %s", v->noun, v->verb, v->words);
+    fprintf(to, "%*s %.*s\n", used < 44 ? 44 - used : 1, "", (int)n, v->help);
+    while (more && end) {
+        const char *line = end + 1;
+        end = strchr(line, '\n');
+        fprintf(to, "      %.*s\n", (int)(end ? (size_t)(end - line) : strlen(line)), line);
+    }
+}
+
+void chy_cli_help(struct chy_cli *cli, FILE *to, const char *noun, const char *verb)
+{
+    (void)cli;
+    fprintf(to, "usage: chancery NOUN VERB …%s\n\n",
+            noun ? "" : "      (chancery NOUN --help tells more)");
+    for (size_t i = 0; i < chy_n_verbs; i++) {
+        const struct chy_verb *v = &chy_verbs[i];
+        if (noun && strcmp(noun, v->noun) != 0) continue;
+        if (verb && strcmp(verb, v->verb) != 0) continue;
+        print_verb(to, v, noun != NULL);
+    }
+    fprintf(to, "\n%s", globals);
+}
+
+/* Names what there is, so that nobody has to guess. */
+static int unknown(struct chy_cli *cli, const char *noun, const char *verb)
+{
+    bool known_noun = false;
+    for (size_t i = 0; i < chy_n_verbs; i++)
+        known_noun |= strcmp(chy_verbs[i].noun, noun) == 0;
+    if (known_noun && verb) {
+        fprintf(cli->err, "chancery: there is no verb \"%s %s\"; there are:", noun, verb);
+    } else if (known_noun) {
+        fprintf(cli->err, "chancery: %s: a verb is expected:", noun);
+    } else {
+        fprintf(cli->err, "chancery: there is nothing called \"%s\"; there are:", noun);
+    }
+    const char *last = "";
+    for (size_t i = 0; i < chy_n_verbs; i++) {
+        const struct chy_verb *v = &chy_verbs[i];
+        if (known_noun && strcmp(v->noun, noun) == 0) fprintf(cli->err, " %s", v->verb);
+        if (!known_noun && strcmp(v->noun, last) != 0) fprintf(cli->err, " %s", v->noun);
+        last = v->noun;
+    }
+    fprintf(cli->err, "\n");
+    return CHY_CLI_USAGE;
+}
+
+static unsigned terminal_width(FILE *out)
+{
+    struct winsize w;
+    int fd = fileno(out);
+    if (fd < 0 || !isatty(fd)) return 0;
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col >= 20 ? w.ws_col : 80;
+}
+
+static int dispatch(struct chy_cli *cli, const char *noun, const char *verb)
+{
+    if (cli->version) {
+        fprintf(cli->out, "chancery %s\n", CHY_VERSION);
+        return CHY_CLI_DONE;
+    }
+    if (!noun && !cli->help) {
+        chy_cli_help(cli, cli->err, NULL, NULL);
+        return CHY_CLI_USAGE;
+    }
+    if (cli->help && (!noun || !verb || cli->verb)) {
+        chy_cli_help(cli, cli->out, noun, verb);
+        return CHY_CLI_DONE;
+    }
+    if (!cli->verb) return unknown(cli, noun, verb);
+    const struct chy_verb *v = cli->verb;
+    if (cli->n_words < v->min || cli->n_words > v->max)
+        return chy_cli_usage(cli, "%s %s %s is expected", v->noun, v->verb, v->words);
+    return v->run(cli);
+}
+
+int chy_cli_run(int argc, char **argv, FILE *out, FILE *err)
+{
+    const char *noun = NULL, *verb = NULL;
+    const char *no_color = getenv("NO_COLOR");
+    struct chy_cli *cli = chy_calloc(1, sizeof(*cli));
+    if (!cli) return CHY_CLI_OTHER;
+    cli->out = out;
+    cli->err = err;
+    cli->client.struct_size = sizeof(cli->client);
+    cli->width = terminal_width(out);
+    cli->color = cli->width && !(no_color && *no_color);
+    int status = chy_cli_parse(cli, argc, argv, &noun, &verb);
+    if (status == CHY_CLI_DONE) status = dispatch(cli, noun, verb);
+    /* What could not be written was not done: a full disk must not look like success. */
+    if (fflush(out) != 0 && status == CHY_CLI_DONE) {
+        fprintf(err, "chancery: standard output cannot be written\n");
+        status = CHY_CLI_OTHER;
+    }
+    chy_session_free(cli->session);
+    chy_free(cli);
+    return status;
+}
