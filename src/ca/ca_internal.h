@@ -168,7 +168,8 @@ CHY_MUST_USE chy_hresult chy_settle(struct chy_ca *ca, struct chy_err *err);
 /* outbox.c */
 CHY_MUST_USE chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err);
 void chy_outbox_stop(struct chy_ca *ca);
-void chy_outbox_owe(struct chy_request *r);  /* fills r->owed from the exits' masks */
+void chy_outbox_replace(struct chy_ca *ca); /* the dispatcher is stuck in a module: start another */
+void chy_outbox_owe(struct chy_request *r); /* fills r->owed from the exits' masks */
 void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
 void chy_outbox_tell(struct chy_ca *ca, chy_long event,
                      int32_t id); /* events that no row carries */

@@ -55,11 +55,12 @@ static bool is_blocked(struct chy_request *r, struct chy_worker *w, const struct
 static const char *key_fault(struct chy_request *r, struct chy_worker *w,
                              const struct chy_settings *s)
 {
+    /* Strength first: it bounds what verification may cost. */
+    if (chy_spki_check_strength(&r->csr.key, &r->err) != CHY_S_OK)
+        return "Weak or compromised public key";
     if (chy_csr_verify(chy_worker_verifier(w), &r->csr, &r->err) != CHY_S_OK) {
         return "Error Verifying Request Signature or Signing Certificate";
     }
-    if (chy_spki_check_strength(&r->csr.key, &r->err) != CHY_S_OK)
-        return "Weak or compromised public key";
     if (is_blocked(r, w, s)) {
         chy_fail(&r->err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
                  "its SubjectPublicKeyInfo is on this CA's KeyBlocklist");
@@ -215,6 +216,7 @@ void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
     enum chy_verdict v = chy_policy_verify(ca->policy, ca->config_string, r, r->is_new, &status,
                                            &abandoned, &r->err);
     if (abandoned) goto out; /* the deadline settled it: not ours to touch */
+    r->worker = NULL;
     (void)CHY_FAULT("intake.after_policy");
     switch (v) {
     case CHY_VERDICT_ISSUE: issue_or_say_why(r, s); goto out;
@@ -231,15 +233,23 @@ out:
     chy_settings_unref(s);
 }
 
-/* Thread: the modules' deadline thread. The worker that made the call is lost to the module. */
+/* Thread: the modules' deadline thread. The thread that made the call is lost to the module;
+ * another takes its place, and the request is settled here. */
 void chy_intake_expired(void *request, void *arg)
 {
     struct chy_request *r = request;
     struct chy_ca *ca = arg;
-    if (!r) return; /* a call without a request */
-    if (r->stage == CHY_STAGE_SIGN || !r->worker) return;
+    if (!r) { /* a call about no request: whichever thread it was */
+        chy_workers_replace(ca->workers);
+        return;
+    }
+    if (!r->worker) { /* an exit module: the event stays owed */
+        chy_outbox_replace(ca);
+        return;
+    }
     chy_worker_retire(r->worker);
     chy_workers_replace(ca->workers);
+    r->worker = NULL;
     struct chy_settings *s = chy_settings_get(ca);
     chy_fail(&r->err, CHY_ERROR_TIMEOUT,
              "policy module: VerifyRequest overran its deadline of %u ms", s->module_timeout_ms);

@@ -61,9 +61,11 @@ static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
     return NULL;
 }
 
-/* True when the module has seen it (whatever it answered); false when it stays owed. */
-static bool notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event,
-                   struct chy_request *r)
+enum told { TOLD, STILL_OWED, LOST /* this thread was given up: touch nothing */ };
+
+/* AD CS: a Notify that fails is logged and otherwise ignored. */
+static enum told notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event,
+                        struct chy_request *r)
 {
     struct chy_err err = {0};
     bool abandoned = false;
@@ -71,7 +73,8 @@ static bool notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event
     atomic_fetch_add(&slot->calls, 1);
     chy_hresult hr = chy_exit_notify(slot->instance, event, r, &abandoned, &err);
     (void)CHY_FAULT("exit.after");
-    if (hr == CHY_S_OK) return true;
+    if (abandoned) return LOST;
+    if (hr == CHY_S_OK) return TOLD;
     atomic_fetch_add(&slot->failures, 1);
     chy_log(CHY_LOG_LEVEL_WARNING, "exit.failed", "ca", chy_ca_name(ca), "module", slot->name,
             "error", err.text, NULL);
@@ -81,42 +84,48 @@ static bool notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event
            !info.quarantined; /* AD CS: a failing Notify is logged and otherwise ignored */
 }
 
-static void deliver(struct chy_ca *ca, struct chy_request *r, const char *module, chy_long event,
+/* False: the thread is lost. */
+static bool deliver(struct chy_ca *ca, struct chy_request *r, const char *module, chy_long event,
                     int64_t seq)
 {
     struct chy_exit_slot *slot = slot_of(ca, module);
     if (seq > atomic_load(&ca->exit_done_seq)) atomic_store(&ca->exit_done_seq, seq);
-    if (!slot || !slot->instance) return; /* stays owed until the module is there again */
-    if (notify(ca, slot, event, r)) cross_off(ca, seq);
+    if (!slot || !slot->instance) return true; /* stays owed until the module is there again */
+    enum told told = notify(ca, slot, event, r);
+    if (told == TOLD) cross_off(ca, seq);
+    return told != LOST;
 }
 
-static void deliver_request(struct chy_ca *ca, struct chy_request *r)
+static bool deliver_request(struct chy_ca *ca, struct chy_request *r)
 {
     for (size_t i = 0; i < r->n_owed; i++) {
         int64_t seq = r->first_seq + (int64_t)i;
         if (seq <= atomic_load(&ca->exit_done_seq)) continue; /* already read from the outbox */
-        deliver(ca, r, r->owed[i].module, r->owed[i].event, seq);
+        if (!deliver(ca, r, r->owed[i].module, r->owed[i].event, seq)) return false;
     }
     chy_request_unref(r);
+    return true;
 }
 
-static void deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
+static bool deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
 {
     struct chy_request *r = chy_request_new(ca);
     struct chy_row row;
-    if (!r) return;
+    bool alive = true;
+    if (!r) return true;
     if (ca->store->ops->get(ca->store, e->request_id, &r->arena, &row, &r->err) == CHY_S_OK &&
         chy_request_from_row(r, &row, &r->err) == CHY_S_OK) {
-        deliver(ca, r, e->module, e->event, e->seq);
+        alive = deliver(ca, r, e->module, e->event, e->seq);
     } else {
         chy_log(CHY_LOG_LEVEL_ERROR, "exit.unreadable", "error", r->err.text, NULL);
         atomic_store(&ca->exit_done_seq, e->seq);
     }
-    chy_request_unref(r);
+    if (alive) chy_request_unref(r);
+    return alive;
 }
 
-/* Reads what is owed beyond the last delivered number; false when nothing was left. */
-static bool catch_up(struct chy_ca *ca)
+/* Reads what is owed beyond the last delivered number. */
+static enum told catch_up_batch(struct chy_ca *ca)
 {
     struct chy_outbox_entry entry[BATCH];
     struct chy_arena a;
@@ -129,10 +138,20 @@ static bool catch_up(struct chy_ca *ca)
         chy_log(CHY_LOG_LEVEL_ERROR, "exit.outbox", "error", err.text, NULL);
         n = 0;
     }
-    for (size_t i = 0; i < n; i++)
-        deliver_entry(ca, &entry[i]);
+    bool alive = true;
+    for (size_t i = 0; i < n && alive; i++)
+        alive = deliver_entry(ca, &entry[i]);
     chy_arena_free(&a);
-    return n > 0;
+    return !alive ? LOST : n ? STILL_OWED : TOLD;
+}
+
+/* False: the thread is lost. */
+static bool catch_up(struct chy_ca *ca)
+{
+    enum told told;
+    while ((told = catch_up_batch(ca)) == STILL_OWED) {
+    }
+    return told != LOST;
 }
 
 static void *dispatch(void *arg)
@@ -140,18 +159,24 @@ static void *dispatch(void *arg)
     struct chy_ca *ca = arg;
     for (;;) {
         if (atomic_load(&ca->exit_behind)) {
-            while (catch_up(ca)) {
-            }
+            if (!catch_up(ca)) return NULL;
             atomic_store(&ca->exit_behind, false);
-            while (catch_up(ca)) { /* what was committed between the last look and the flag */
-            }
+            if (!catch_up(ca)) return NULL; /* committed between the last look and the flag */
         }
         struct chy_node *node = chy_queue_pop(&ca->exit_queue);
         if (!node) return NULL;
         struct chy_request *r =
             (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
-        if (r->ca) deliver_request(ca, r);
+        if (!deliver_request(ca, r)) return NULL;
     }
+}
+
+/* Thread: the modules' deadline thread. What the lost dispatcher held stays owed in the outbox. */
+void chy_outbox_replace(struct chy_ca *ca)
+{
+    pthread_detach(ca->dispatcher);
+    atomic_store(&ca->exit_behind, true);
+    ca->dispatcher_runs = pthread_create(&ca->dispatcher, NULL, dispatch, ca) == 0;
 }
 
 chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err)

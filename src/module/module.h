@@ -110,7 +110,6 @@ enum chy_verdict { /* what VerifyRequest's answer means; everything unclear is F
                    CHY_VERDICT_ISSUE,
                    CHY_VERDICT_DENIED
 };
-struct chy_call; /* one running call: made by the caller on its stack or in its request */
 struct chy_watch {
     /* Called once, on the deadline thread, when a call overran. */
     void (*expired)(void *request, void *arg);

@@ -16,7 +16,7 @@ BEGIN {
     allow["daemon"] = "base pki key store module ca net enrol admin daemon"
     allow["client"] = "base client"
     allow["cli"] = "base pki key store module ca client cli"
-    third["openssl"] = "base pki key ca net client daemon"
+    third["openssl"] = "base pki key module ca net client daemon"
     third["sqlite3.h"] = "store"
     third["uv.h"] = "net"
     third["llhttp.h"] = "net client"

@@ -1,0 +1,158 @@
+/* Contexts and deadlines: which calls run, and what becomes of one that overruns. */
+#include <errno.h>
+#include <time.h>
+
+#include "module/internal.h"
+
+static _Thread_local struct chy_context *current; /* the call on this thread */
+
+static int32_t fresh_number(size_t slot)
+{
+    uint32_t r = 0;
+    if (chy_random(&r, sizeof(r), NULL) != CHY_S_OK) r = (uint32_t)slot * 2654435761u;
+    r &= 0x3fffff;
+    return (int32_t)((r ? r : 1) << 9 | (uint32_t)slot);
+}
+
+struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker)
+{
+    struct chy_modules *ms = i->ms;
+    pthread_mutex_lock(&ms->lock);
+    struct chy_context *c = ms->free_context;
+    if (c) {
+        ms->free_context = c->next_free;
+        ms->active++;
+        if (ms->parked) pthread_cond_signal(&ms->wake);
+    }
+    pthread_mutex_unlock(&ms->lock);
+    if (!c) return NULL;
+    pthread_mutex_lock(&c->lock);
+    c->in_use = true;
+    c->abandoned = false;
+    c->request = request;
+    c->asker = asker;
+    c->instance = i;
+    c->deadline = chy_monotonic(ms->config.clock) + (int64_t)ms->config.call_timeout_ms * 1000;
+    c->number = fresh_number((size_t)(c - ms->context));
+    pthread_mutex_unlock(&c->lock);
+    current = c;
+    return c;
+}
+
+bool chy_context_end(struct chy_context *c)
+{
+    struct chy_modules *ms = c->instance->ms;
+    current = NULL;
+    pthread_mutex_lock(&c->lock);
+    bool abandoned = c->abandoned;
+    c->number = 0;
+    c->in_use = false;
+    c->request = NULL;
+    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_lock(&ms->lock);
+    c->next_free = ms->free_context;
+    ms->free_context = c;
+    ms->active--;
+    pthread_mutex_unlock(&ms->lock);
+    return abandoned;
+}
+
+struct chy_context *chy_context_enter(struct chy_modules *ms, int32_t number)
+{
+    if (number <= 0) return NULL;
+    struct chy_context *c = &ms->context[(uint32_t)number & (CHY_CONTEXTS - 1)];
+    pthread_mutex_lock(&c->lock);
+    if (c->number == number) return c;
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+void chy_context_leave(struct chy_context *c)
+{
+    pthread_mutex_unlock(&c->lock);
+}
+
+int64_t chy_context_time_left_us(void)
+{
+    if (!current) return INT64_MAX;
+    int64_t left = current->deadline - chy_monotonic(current->instance->ms->config.clock);
+    return left > 0 ? left : 0;
+}
+
+/* The context dies first, so that nothing the stuck thread does can reach the request any more;
+ * then the request is told. The slot stays taken until that thread comes back. */
+static void look_at(struct chy_modules *ms, struct chy_context *c, int64_t now)
+{
+    void *request = NULL;
+    bool expired = false;
+    pthread_mutex_lock(&c->lock);
+    if (c->in_use && !c->abandoned && now > c->deadline) {
+        expired = true;
+        request = c->request;
+        c->abandoned = true;
+        c->number = 0;
+        c->request = NULL;
+        atomic_store(&c->instance->quarantined, true);
+        atomic_fetch_add(&c->instance->failures, 1);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (!expired) return;
+    chy_log(CHY_LOG_LEVEL_ERROR, "module.deadline", "module", c->instance->name, NULL);
+    if (ms->watch.expired) ms->watch.expired(request, ms->watch.arg);
+}
+
+static void *watch_deadlines(void *arg)
+{
+    struct chy_modules *ms = arg;
+    unsigned tenth = ms->config.call_timeout_ms / 10;
+    unsigned period_ms = tenth < 5 ? 5 : tenth > 100 ? 100 : tenth;
+    pthread_mutex_lock(&ms->lock);
+    while (!ms->stopping) {
+        if (!ms->active) { /* nothing runs: no waking up at all */
+            ms->parked = true;
+            pthread_cond_wait(&ms->wake, &ms->lock);
+            ms->parked = false;
+            continue;
+        }
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += (long)period_ms * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&ms->wake, &ms->lock, &until);
+        if (ms->stopping) break;
+        pthread_mutex_unlock(&ms->lock);
+        int64_t now = chy_monotonic(ms->config.clock);
+        for (size_t k = 0; k < CHY_CONTEXTS; k++)
+            look_at(ms, &ms->context[k], now);
+        pthread_mutex_lock(&ms->lock);
+    }
+    pthread_mutex_unlock(&ms->lock);
+    return NULL;
+}
+
+chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err)
+{
+    for (size_t k = CHY_CONTEXTS; k-- > 0;) {
+        pthread_mutex_init(&ms->context[k].lock, NULL);
+        ms->context[k].next_free = ms->free_context;
+        ms->free_context = &ms->context[k];
+    }
+    if (pthread_create(&ms->deadline_thread, NULL, watch_deadlines, ms) != 0) {
+        return chy_fail(err, CHY_E_OUTOFMEMORY,
+                        "deadline thread: the system refuses another thread");
+    }
+    ms->thread_runs = true;
+    return CHY_S_OK;
+}
+
+void chy_deadlines_stop(struct chy_modules *ms)
+{
+    pthread_mutex_lock(&ms->lock);
+    ms->stopping = true;
+    pthread_cond_signal(&ms->wake);
+    pthread_mutex_unlock(&ms->lock);
+    if (ms->thread_runs) pthread_join(ms->deadline_thread, NULL);
+    for (size_t k = 0; k < CHY_CONTEXTS; k++)
+        pthread_mutex_destroy(&ms->context[k].lock);
+}

@@ -1,0 +1,164 @@
+/* Instances: one object of one class of one module. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "module/internal.h"
+
+chy_hresult chy_modules_new(const struct chy_modules_config *config, struct chy_modules **out,
+                            struct chy_err *err)
+{
+    struct chy_modules *ms = chy_calloc(1, sizeof(*ms));
+    pthread_condattr_t monotonic;
+    if (!ms) return chy_fail_nomem(err, "modules");
+    ms->config = *config;
+    ms->folder = chy_strdup(config->folder ? config->folder : "");
+    pthread_mutex_init(&ms->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&ms->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    chy_hresult hr = ms->folder ? chy_deadlines_start(ms, err) : chy_fail_nomem(err, "modules");
+    if (hr != CHY_S_OK) {
+        chy_free(ms->folder);
+        chy_free(ms);
+        return hr;
+    }
+    *out = ms;
+    return CHY_S_OK;
+}
+
+void chy_modules_free(struct chy_modules *ms)
+{
+    chy_deadlines_stop(ms);
+    while (ms->libraries) {
+        struct chy_library *next = ms->libraries->next;
+        chy_free(ms->libraries->path);
+        chy_free(ms->libraries);
+        ms->libraries = next;
+    }
+    pthread_mutex_destroy(&ms->lock);
+    pthread_cond_destroy(&ms->wake);
+    chy_free(ms->folder);
+    chy_free(ms);
+}
+
+void chy_modules_watch(struct chy_modules *ms, const struct chy_watch *watch)
+{
+    ms->watch = *watch;
+}
+
+static bool ends_in(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcasecmp(s + n - m, tail) == 0;
+}
+
+static const char *find_class(const chy_module_info *info, const char *class_name, const char *kind)
+{
+    for (size_t i = 0; info->class_names[i]; i++) {
+        const char *name = info->class_names[i];
+        if (class_name ? strcasecmp(name, class_name) == 0 : ends_in(name, kind)) return name;
+    }
+    return NULL;
+}
+
+static void instance_free(struct chy_instance *i)
+{
+    chy_free(i->name);
+    chy_free(i->class_name);
+    chy_free(i->location);
+    pthread_mutex_destroy(&i->serial);
+    chy_free(i);
+}
+
+static chy_hresult make_object(struct chy_instance *i, enum chy_binding binding,
+                               struct chy_err *err)
+{
+    const char *kind = i->is_policy ? ".Policy" : ".Exit";
+    chy_hresult hr = i->library->info->create(&i->host, i->class_name, &i->object);
+    if (CHY_FAILED(hr))
+        return chy_fail(err, hr, "it could not create %s (0x%08x)", i->class_name, (unsigned)hr);
+    hr = i->is_policy ? chy_policy_table_check(&i->object, binding, &i->late, err)
+                      : chy_exit_table_check(&i->object, binding, &i->late, err);
+    if (hr != CHY_S_OK) return chy_wrap(err, "class %s (%s)", i->class_name, kind);
+    i->concurrent = (i->object.vt->flags & CHY_IF_CONCURRENT) != 0;
+    i->policy = (chy_policy){(const chy_policy_vtbl *)(const void *)i->object.vt, i->object.self};
+    i->exit = (chy_exit){(const chy_exit_vtbl *)(const void *)i->object.vt, i->object.self};
+    return CHY_S_OK;
+}
+
+static chy_hresult open_instance(struct chy_modules *ms, const char *module, const char *class_name,
+                                 bool is_policy, enum chy_binding binding,
+                                 struct chy_instance **out, struct chy_err *err)
+{
+    struct chy_library *lib = NULL;
+    char location[256];
+    chy_hresult hr = chy_library_load(ms, module, &lib, err);
+    if (hr != CHY_S_OK) return hr;
+    const char *found = find_class(lib->info, class_name, is_policy ? ".Policy" : ".Exit");
+    if (!found) {
+        return chy_fail(err, CHY_REGDB_E_CLASSNOTREG, "module %s has no class %s", lib->info->name,
+                        class_name  ? class_name
+                        : is_policy ? "….Policy"
+                                    : "….Exit");
+    }
+    snprintf(location, sizeof(location), "%s/%s", is_policy ? "PolicyModules" : "ExitModules",
+             lib->info->name);
+    struct chy_instance *i = chy_calloc(1, sizeof(*i));
+    if (!i) return chy_fail_nomem(err, "module");
+    pthread_mutex_init(&i->serial, NULL);
+    i->ms = ms;
+    i->library = lib;
+    i->is_policy = is_policy;
+    i->name = chy_strdup(lib->info->name);
+    i->class_name = chy_strdup(found);
+    i->location = chy_strdup(location);
+    chy_host_of(i, &i->host);
+    hr = i->name && i->class_name && i->location ? make_object(i, binding, err)
+                                                 : chy_fail_nomem(err, "module");
+    if (hr != CHY_S_OK) {
+        chy_wrap(err, "module %s", lib->info->name);
+        instance_free(i);
+        return hr;
+    }
+    *out = i;
+    return CHY_S_OK;
+}
+
+chy_hresult chy_policy_open(struct chy_modules *ms, const char *module, const char *class_name,
+                            enum chy_binding binding, struct chy_instance **out,
+                            struct chy_err *err)
+{
+    return open_instance(ms, module, class_name, true, binding, out, err);
+}
+
+chy_hresult chy_exit_open(struct chy_modules *ms, const char *module, const char *class_name,
+                          enum chy_binding binding, struct chy_instance **out, struct chy_err *err)
+{
+    return open_instance(ms, module, class_name, false, binding, out, err);
+}
+
+void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
+{
+    *out = (struct chy_instance_info){.name = i->name,
+                                      .class_name = i->class_name,
+                                      .path = i->library->path,
+                                      .version = i->library->info->version,
+                                      .location = i->location,
+                                      .late_bound = i->late,
+                                      .concurrent = i->concurrent,
+                                      .quarantined = atomic_load(&i->quarantined),
+                                      .calls = atomic_load(&i->calls),
+                                      .failures = atomic_load(&i->failures),
+                                      .busy_us = atomic_load(&i->busy_us)};
+    memcpy(out->sha256, i->library->sha256, sizeof(out->sha256));
+}
+
+void chy_instance_free(struct chy_instance *i)
+{
+    /* A stuck thread may still be inside: then the object, and this value, are left to it. */
+    if (atomic_load(&i->quarantined)) return;
+    i->policy.vt->release(i->object.self);
+    instance_free(i);
+}

@@ -1,0 +1,114 @@
+/* What the files of this layer share. Nothing outside module/ includes this. */
+#ifndef CHY_MODULE_INTERNAL_H
+#define CHY_MODULE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "module/module.h"
+
+enum { CHY_CONTEXTS = 512 };
+
+/* One running call. The number that the module knows it by is slot | random << 9; it dies with the
+ * call, or at the deadline. Callbacks run under the lock: who kills the context waits for the one
+ * inside. */
+struct chy_context {
+    pthread_mutex_t lock;
+    int32_t number; /* 0: dead */
+    bool in_use, abandoned;
+    void *request;
+    enum chy_asker asker;
+    struct chy_instance *instance;
+    int64_t deadline; /* monotonic, us */
+    struct chy_context *next_free;
+};
+
+struct chy_library {
+    struct chy_library *next;
+    char *path;
+    char sha256[65];
+    const chy_module_info *info;
+};
+
+struct chy_modules {
+    struct chy_modules_config config;
+    char *folder;
+    struct chy_watch watch;
+    pthread_mutex_t lock; /* free contexts, libraries, the deadline thread's sleep */
+    pthread_cond_t wake;
+    pthread_t deadline_thread;
+    bool thread_runs, stopping, parked;
+    unsigned active;
+    struct chy_library *libraries;
+    struct chy_context *free_context;
+    struct chy_context context[CHY_CONTEXTS];
+};
+
+struct chy_instance {
+    struct chy_modules *ms;
+    struct chy_library *library;
+    char *name, *class_name, *location;
+    bool is_policy, late, concurrent;
+    chy_host host;     /* self: this instance */
+    chy_object object; /* as the module made it */
+    chy_policy policy; /* the same, typed; one of the two */
+    chy_exit exit;
+    pthread_mutex_t serial;
+    atomic_bool quarantined;
+    _Atomic uint64_t calls, failures, busy_us;
+};
+
+/* load.c */
+CHY_MUST_USE chy_hresult chy_library_load(struct chy_modules *ms, const char *module,
+                                          struct chy_library **out, struct chy_err *err);
+/* descriptor.c */
+CHY_MUST_USE chy_hresult chy_descriptor_check(const chy_module_info *info, const char *path,
+                                              struct chy_err *err);
+/* The header and mandatory members of a table; says whether it is driven late-bound. */
+CHY_MUST_USE chy_hresult chy_policy_table_check(const chy_object *o, enum chy_binding binding,
+                                                bool *late, struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_exit_table_check(const chy_object *o, enum chy_binding binding,
+                                              bool *late, struct chy_err *err);
+
+/* context.c */
+struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker);
+/* True: the deadline passed while the call ran; what it was about is no longer ours. */
+bool chy_context_end(struct chy_context *c);
+/* Locks the live context of that number, NULL when it is dead; unlock with chy_context_leave. */
+struct chy_context *chy_context_enter(struct chy_modules *ms, int32_t number);
+void chy_context_leave(struct chy_context *c);
+int64_t chy_context_time_left_us(void); /* of the call on this thread; INT64_MAX outside of one */
+CHY_MUST_USE chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err);
+void chy_deadlines_stop(struct chy_modules *ms);
+
+/* host.c */
+void chy_host_of(struct chy_instance *i, chy_host *out);
+
+/* server.c: the callback objects, and the same by name */
+CHY_MUST_USE chy_hresult chy_server_policy_new(struct chy_instance *i, chy_server_policy *out);
+CHY_MUST_USE chy_hresult chy_server_exit_new(struct chy_instance *i, chy_server_exit *out);
+chy_hresult chy_server_policy_invoke(void *self, const char *method, const chy_variant *args,
+                                     uint32_t nargs, chy_variant *result, chy_excep *excep,
+                                     uint32_t *bad_arg);
+chy_hresult chy_server_exit_invoke(void *self, const char *method, const chy_variant *args,
+                                   uint32_t nargs, chy_variant *result, chy_excep *excep,
+                                   uint32_t *bad_arg);
+extern const chy_server_policy_vtbl chy_server_policy_table;
+extern const chy_server_exit_vtbl chy_server_exit_table;
+
+/* late.c: a method of a module by name; DISP_E_EXCEPTION becomes the code inside it */
+chy_hresult chy_late_call(const chy_object *o, const char *method, const chy_variant *args,
+                          uint32_t nargs, chy_variant *result, struct chy_err *err);
+chy_variant chy_arg_str(const char *s);
+chy_variant chy_arg_long(chy_long l);
+
+/* call.c: begins a call under the instance's promise, and ends it */
+struct chy_running {
+    struct chy_context *context;
+    int64_t started;
+};
+CHY_MUST_USE chy_hresult chy_call_begin(struct chy_instance *i, void *request, enum chy_asker asker,
+                                        struct chy_running *out, struct chy_err *err);
+bool chy_call_end(struct chy_instance *i, struct chy_running *r,
+                  chy_hresult result); /* true: abandoned */
+
+#endif

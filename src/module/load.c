@@ -1,0 +1,167 @@
+/* From a name to a mapped library: found, owned by the right hands, hashed, opened, checked.
+ * Libraries stay mapped for ever: a module may have left threads or keys behind. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "module/internal.h"
+
+enum { MODULE_MAX = 256 << 20 };
+
+static chy_hresult path_of(struct chy_modules *ms, const char *module, char *out, size_t cap,
+                           struct chy_err *err)
+{
+    int n;
+    if (module[0] == '/') {
+        n = snprintf(out, cap, "%s", module);
+    } else if (strchr(module, '/') || module[0] == '.' || !module[0]) {
+        return chy_fail(
+            err, CHY_E_INVALIDARG,
+            "module \"%.100s\": a name in the module folder or an absolute path is expected",
+            module);
+    } else {
+        size_t len = strlen(module);
+        bool so = len > 3 && strcmp(module + len - 3, ".so") == 0;
+        n = snprintf(out, cap, "%s/%s%s", ms->folder, module, so ? "" : ".so");
+    }
+    return n > 0 && (size_t)n < cap
+               ? CHY_S_OK
+               : chy_fail(err, CHY_E_INVALIDARG, "module %.100s…: path too long", module);
+}
+
+/* Who can write the file, or replace it in its folder, owns this daemon. */
+static chy_hresult check_hands(const struct stat *st, const char *path, bool any_owner,
+                               struct chy_err *err)
+{
+    if (!any_owner && st->st_uid != 0 && st->st_uid != geteuid()) {
+        return chy_fail(err, CHY_E_ACCESSDENIED,
+                        "%s: it belongs to user %u: root or the daemon's user is expected", path,
+                        (unsigned)st->st_uid);
+    }
+    bool sticky_dir = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
+    if ((st->st_mode & (S_IWGRP | S_IWOTH)) && !sticky_dir) {
+        return chy_fail(err, CHY_E_ACCESSDENIED,
+                        "%s: others than its owner may write it (mode %04o): chmod go-w", path,
+                        (unsigned)(st->st_mode & 07777));
+    }
+    return CHY_S_OK;
+}
+
+static chy_hresult check_folder(const char *path, bool any_owner, struct chy_err *err)
+{
+    char dir[4096];
+    struct stat st;
+    snprintf(dir, sizeof(dir), "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash) *slash = 0;
+    if (stat(dir[0] ? dir : "/", &st) != 0) return chy_fail_errno(err, "%s", dir);
+    return check_hands(&st, dir, any_owner, err);
+}
+
+static chy_hresult hash_file(int fd, const char *path, char out[65], struct chy_err *err)
+{
+    uint8_t block[65536], hash[32];
+    unsigned n_hash = 0;
+    ssize_t n = 0;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    while (ok && (n = pread(fd, block, sizeof(block), lseek(fd, 0, SEEK_CUR))) > 0) {
+        ok = EVP_DigestUpdate(md, block, (size_t)n) == 1 && lseek(fd, n, SEEK_CUR) >= 0;
+    }
+    ok = ok && n == 0 && EVP_DigestFinal_ex(md, hash, &n_hash) == 1;
+    EVP_MD_CTX_free(md);
+    if (!ok) return chy_fail(err, CHY_ERROR_IO_DEVICE, "%s: it cannot be read", path);
+    chy_hex_cstr(out, CHY_SPAN(hash));
+    return CHY_S_OK;
+}
+
+static chy_hresult open_file(const char *path, bool any_owner, int *out, struct chy_err *err)
+{
+    struct stat st;
+    chy_hresult hr = check_folder(path, any_owner, err);
+    if (hr != CHY_S_OK) return hr;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ELOOP
+                   ? chy_fail(err, CHY_E_ACCESSDENIED, "%s: a link: name the file itself", path)
+                   : chy_fail_errno(err, "module %s", path);
+    }
+    if (fstat(fd, &st) != 0) {
+        hr = chy_fail_errno(err, "%s", path);
+    } else if (!S_ISREG(st.st_mode) || st.st_size > MODULE_MAX) {
+        hr = chy_fail(err, CHY_E_INVALIDARG, "%s: not a regular file of at most 256 MiB", path);
+    } else {
+        hr = check_hands(&st, path, any_owner, err);
+    }
+    if (hr != CHY_S_OK) {
+        close(fd);
+        return hr;
+    }
+    *out = fd;
+    return CHY_S_OK;
+}
+
+static chy_hresult map(int fd, struct chy_library *lib, struct chy_err *err)
+{
+    char self[64];
+    /* The very file that was checked, whatever its name leads to by now. */
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    void *handle = dlopen(self, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!handle)
+        return chy_fail(err, CHY_E_NOINTERFACE, "module %.200s: %.200s", lib->path, dlerror());
+    chy_module_entry_fn entry;
+    void *symbol = dlsym(handle, "chy_module_entry");
+    if (!symbol)
+        return chy_fail(err, CHY_E_NOINTERFACE, "module %.200s: it exports no chy_module_entry",
+                        lib->path);
+    memcpy(&entry, &symbol, sizeof(entry)); /* ISO C has no cast from object to function pointer */
+    lib->info = entry();
+    return chy_descriptor_check(lib->info, lib->path, err);
+}
+
+static struct chy_library *known(struct chy_modules *ms, const char *path)
+{
+    struct chy_library *found = NULL;
+    pthread_mutex_lock(&ms->lock);
+    for (struct chy_library *l = ms->libraries; l && !found; l = l->next) {
+        if (strcmp(l->path, path) == 0) found = l;
+    }
+    pthread_mutex_unlock(&ms->lock);
+    return found;
+}
+
+chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct chy_library **out,
+                             struct chy_err *err)
+{
+    char path[4096];
+    int fd = -1;
+    chy_hresult hr = path_of(ms, module, path, sizeof(path), err);
+    if (hr != CHY_S_OK) return hr;
+    if ((*out = known(ms, path)) != NULL) return CHY_S_OK;
+    struct chy_library *lib = chy_calloc(1, sizeof(*lib));
+    if (!lib || !(lib->path = chy_strdup(path))) {
+        chy_free(lib);
+        return chy_fail_nomem(err, "module");
+    }
+    hr = open_file(path, ms->config.any_owner, &fd, err);
+    if (hr == CHY_S_OK) hr = hash_file(fd, path, lib->sha256, err);
+    if (hr == CHY_S_OK) hr = map(fd, lib, err);
+    if (fd >= 0) close(fd);
+    if (hr != CHY_S_OK) {
+        chy_free(lib->path);
+        chy_free(lib);
+        return hr;
+    }
+    pthread_mutex_lock(&ms->lock);
+    lib->next = ms->libraries;
+    ms->libraries = lib;
+    pthread_mutex_unlock(&ms->lock);
+    *out = lib;
+    return CHY_S_OK;
+}
