@@ -16,7 +16,7 @@ enum { LIST_MAX = 8 << 20, MAX_FILTERS = 8, DEFAULT_LIMIT = 100, MAX_LIMIT = 100
 struct where {
     const char *p;
     struct chy_arena *a;
-    struct chy_filter filter[MAX_FILTERS + 1];
+    struct chy_filter filter[MAX_FILTERS + 2];
     size_t n;
 };
 
@@ -175,7 +175,7 @@ static uint32_t limit_of(struct chy_exchange *x)
 }
 
 static chy_hresult run_query(struct chy_service *s, struct chy_exchange *x, struct chy_ca *ca,
-                             const struct chy_filter *fixed, struct listing *l, struct chy_err *err)
+                             bool issued_only, struct listing *l, struct chy_err *err)
 {
     const char *text = chy_exchange_query(x, "where"), *sort = chy_exchange_query(x, "sort");
     const char *after = chy_exchange_query(x, "after");
@@ -185,7 +185,12 @@ static chy_hresult run_query(struct chy_service *s, struct chy_exchange *x, stru
     *w = (struct where){.p = text ? text : "", .a = chy_exchange_arena(x)};
     chy_hresult hr = parse_where(w, err);
     if (hr != CHY_S_OK) return hr;
-    if (fixed) w->filter[w->n++] = *fixed;
+    if (issued_only) { /* issued and revoked: the states that have a certificate of this CA */
+        w->filter[w->n++] = (struct chy_filter){
+            .column = "disposition", .seek = CHY_SEEK_GE, .number = CHY_DB_DISP_LOG_MIN};
+        w->filter[w->n++] = (struct chy_filter){
+            .column = "disposition", .seek = CHY_SEEK_LT, .number = CHY_DB_DISP_LOG_FAILED_MIN};
+    }
     struct chy_query q = {.filter = w->filter, .n_filter = w->n, .limit = limit_of(x)};
     q.descending = sort && *sort == '-';
     q.sort = sort ? sort + q.descending : NULL;
@@ -195,8 +200,7 @@ static chy_hresult run_query(struct chy_service *s, struct chy_exchange *x, stru
     return chy_ca_query(ca, &caller, &q, add_row, l, err);
 }
 
-static void list(struct chy_exchange *x, struct chy_service *s, const char *name,
-                 const struct chy_filter *fixed)
+static void list(struct chy_exchange *x, struct chy_service *s, const char *name, bool issued_only)
 {
     struct chy_ca *ca = chy_service_ca(s, x);
     struct listing l = {0};
@@ -207,7 +211,7 @@ static void list(struct chy_exchange *x, struct chy_service *s, const char *name
     chy_json_begin(&l.j, &b);
     chy_json_object(&l.j, NULL);
     chy_json_array(&l.j, name);
-    chy_hresult hr = run_query(s, x, ca, fixed, &l, &err);
+    chy_hresult hr = run_query(s, x, ca, issued_only, &l, &err);
     chy_json_end(&l.j, ']');
     if (l.n == limit_of(x)) chy_json_add_int(&l.j, "after", l.last_id);
     chy_json_end(&l.j, '}');
@@ -222,14 +226,12 @@ static void list(struct chy_exchange *x, struct chy_service *s, const char *name
 
 void chy_admin_requests(struct chy_exchange *x, void *service)
 {
-    list(x, service, "requests", NULL);
+    list(x, service, "requests", false);
 }
 
 void chy_admin_certificates(struct chy_exchange *x, void *service)
 {
-    /* Issued and revoked: the two states that have a certificate of this CA. */
-    struct chy_filter fixed = {.column = "has_certificate", .seek = CHY_SEEK_EQ, .number = 1};
-    list(x, service, "certificates", &fixed);
+    list(x, service, "certificates", true);
 }
 
 void chy_admin_certificate(struct chy_exchange *x, void *service)

@@ -110,7 +110,9 @@ static chy_hresult open_file(const char *path, bool any_owner, int *out, struct 
 static chy_hresult map(int fd, struct chy_library *lib, struct chy_err *err)
 {
     char self[64];
-    /* The very file that was checked, whatever its name leads to by now. */
+    /* The very file that was checked, whatever its name leads to by now. The descriptor stays open
+     * as long as the library is mapped, which is for ever: the loader knows a library by the name
+     * it was opened with, and this name must not come to mean another file. */
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     void *handle = dlopen(self, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)
@@ -152,8 +154,8 @@ chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct 
     hr = open_file(path, ms->config.any_owner, &fd, err);
     if (hr == CHY_S_OK) hr = hash_file(fd, path, lib->sha256, err);
     if (hr == CHY_S_OK) hr = map(fd, lib, err);
-    if (fd >= 0) close(fd);
     if (hr != CHY_S_OK) {
+        if (fd >= 0) close(fd);
         chy_free(lib->path);
         chy_free(lib);
         return hr;

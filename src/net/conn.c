@@ -40,13 +40,13 @@ static struct chy_conn *take_memory(struct chy_net *net)
     chy_buf_init(&c->head, 4 * EXTRA_MAX);
     chy_buf_init(&c->wire, ANSWER_MAX);
     if (!conn_buffers(c)) {
-        chy_conn_memory_free(c);
+        chy_net_conn_memory_free(c);
         return NULL;
     }
     return c;
 }
 
-struct chy_conn *chy_conn_new(struct chy_net *net, enum chy_transport transport)
+struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transport)
 {
     struct chy_conn *c = take_memory(net);
     if (!c) return NULL;
@@ -70,7 +70,7 @@ struct chy_conn *chy_conn_new(struct chy_net *net, enum chy_transport transport)
     return c;
 }
 
-void chy_conn_memory_free(struct chy_conn *c)
+void chy_net_conn_memory_free(struct chy_conn *c)
 {
     chy_tls_fini(&c->tls);
     chy_arena_free(&c->x.arena);
@@ -84,7 +84,7 @@ void chy_conn_memory_free(struct chy_conn *c)
     chy_free(c);
 }
 
-void chy_conn_retire(struct chy_conn *c)
+void chy_net_conn_retire(struct chy_conn *c)
 {
     struct chy_net *net = c->net;
     if (c->prev) {
@@ -99,13 +99,13 @@ void chy_conn_retire(struct chy_conn *c)
     c->client_cert = NULL;
     chy_exchange_reset(&c->x);
     chy_discharge(c);
-    chy_conn_trim(&c->wire);
+    chy_net_conn_trim(&c->wire);
     if (net->spare_n < SPARE_MAX && !net->stopping) {
         c->next = net->spare;
         net->spare = c;
         net->spare_n++;
     } else {
-        chy_conn_memory_free(c);
+        chy_net_conn_memory_free(c);
     }
     chy_net_check_drained(net);
 }
@@ -132,9 +132,9 @@ static void on_end(struct chy_conn *c, ssize_t e)
     c->eof = true;
     c->reading = false;
     if (e != UV_EOF || c->state == CHY_CONN_LINGER) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
     } else {
-        chy_conn_advance(c); /* half-closed: what was asked is still answered */
+        chy_net_conn_advance(c); /* half-closed: what was asked is still answered */
     }
 }
 
@@ -148,19 +148,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (c->state == CHY_CONN_LINGER) {
         c->lingered += (size_t)n;
-        if (c->lingered > LINGER_MAX) chy_conn_close(c);
+        if (c->lingered > LINGER_MAX) chy_net_conn_close(c);
         return;
     }
     if (!c->tls.ssl) {
         c->in_n += (size_t)n;
     } else if (!chy_tls_feed(&c->tls, buf->base, (size_t)n)) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     if (c->state == CHY_CONN_BUSY || c->state == CHY_CONN_WRITE) {
         stop_reading(c); /* pipelined: it waits in the socket until this answer is out */
     } else {
-        chy_conn_advance(c);
+        chy_net_conn_advance(c);
     }
 }
 
@@ -176,16 +176,16 @@ static void on_closed(uv_handle_t *handle)
 {
     struct chy_conn *c = handle->data;
     c->handle_closed = true;
-    if (!c->x.held) chy_conn_retire(c);
+    if (!c->x.held) chy_net_conn_retire(c);
 }
 
-void chy_conn_close(struct chy_conn *c)
+void chy_net_conn_close(struct chy_conn *c)
 {
     if (c->state == CHY_CONN_CLOSED) return;
     if (c->tls.ssl && !c->writing && c->state != CHY_CONN_LINGER) {
         c->state = CHY_CONN_CLOSED;
         chy_tls_shutdown(&c->tls);
-        (void)chy_conn_flush_tls(c);
+        (void)chy_net_conn_flush_tls(c);
     }
     c->state = CHY_CONN_CLOSED;
     c->reading = false;
@@ -196,16 +196,17 @@ void chy_conn_close(struct chy_conn *c)
 
 /* Closing a socket with unread octets resets it, and the client may lose the answer: so end our
  * side first and drop what still comes for a moment (RFC 9112 9.6). */
-void chy_conn_linger(struct chy_conn *c)
+void chy_net_conn_linger(struct chy_conn *c)
 {
     if (c->state == CHY_CONN_CLOSED) return;
     c->state = CHY_CONN_LINGER;
     if (c->tls.ssl) {
         chy_tls_shutdown(&c->tls);
-        if (!chy_conn_flush_tls(c)) return;
+        if (!chy_net_conn_flush_tls(c)) return;
     }
     chy_wait_arm(c, CHY_WAIT_LINGER);
-    if (uv_shutdown(&c->shutdown, &c->u.stream, NULL) != 0 || !start_reading(c)) chy_conn_close(c);
+    if (uv_shutdown(&c->shutdown, &c->u.stream, NULL) != 0 || !start_reading(c))
+        chy_net_conn_close(c);
 }
 
 static void after_handshake(struct chy_conn *c)
@@ -223,7 +224,7 @@ static bool pull_tls(struct chy_conn *c)
     size_t n = 0;
     enum chy_tls_step step = chy_tls_read(&c->tls, c->in + c->in_n, c->in_cap - c->in_n, &n);
     if (fresh && c->tls.established) after_handshake(c);
-    if (!chy_conn_flush_tls(c)) return false;
+    if (!chy_net_conn_flush_tls(c)) return false;
     switch (step) {
     case CHY_TLS_OK: c->in_n += n; return true;
     case CHY_TLS_MORE: return false;
@@ -231,7 +232,7 @@ static bool pull_tls(struct chy_conn *c)
     case CHY_TLS_BROKEN: break;
     }
     CHY_COUNT(c->net->refused);
-    chy_conn_linger(c);
+    chy_net_conn_linger(c);
     return false;
 }
 
@@ -291,13 +292,13 @@ static void settle(struct chy_conn *c)
     case CHY_CONN_CLOSED: return;
     }
     if ((idle && c->net->stopping) || !start_reading(c)) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     if (c->wait != wait) chy_wait_arm(c, wait);
 }
 
-void chy_conn_advance(struct chy_conn *c)
+void chy_net_conn_advance(struct chy_conn *c)
 {
     if (c->advancing) return;
     c->advancing = true;
@@ -310,7 +311,7 @@ void chy_conn_advance(struct chy_conn *c)
     settle(c);
 }
 
-void chy_conn_start(struct chy_conn *c, bool tls)
+void chy_net_conn_start(struct chy_conn *c, bool tls)
 {
     if (tls) {
         pthread_mutex_lock(&c->net->lock);
@@ -320,7 +321,7 @@ void chy_conn_start(struct chy_conn *c, bool tls)
         bool made = good && chy_tls_init(&c->tls, ctx);
         if (good) SSL_CTX_free(ctx);
         if (!made) {
-            chy_conn_close(c);
+            chy_net_conn_close(c);
             return;
         }
     }
@@ -328,27 +329,27 @@ void chy_conn_start(struct chy_conn *c, bool tls)
     settle(c);
 }
 
-void chy_conn_timeout(struct chy_conn *c, enum chy_wait wait)
+void chy_net_conn_timeout(struct chy_conn *c, enum chy_wait wait)
 {
     bool speaks = !c->tls.ssl || c->tls.established;
     if ((wait == CHY_WAIT_HEAD && speaks) || wait == CHY_WAIT_BODY) {
         c->linger = true;
         chy_exchange_refuse(c, 408, "request: took too long (RFC 9110 15.5.9)");
-        chy_conn_advance(c);
+        chy_net_conn_advance(c);
         return;
     }
     if (wait == CHY_WAIT_HEAD || wait == CHY_WAIT_WRITE) CHY_COUNT(c->net->refused);
-    chy_conn_close(c);
+    chy_net_conn_close(c);
 }
 
-void chy_conn_answered(struct chy_conn *c)
+void chy_net_conn_answered(struct chy_conn *c)
 {
     c->x.held = false;
     CHY_UNCOUNT(c->net->held);
     if (c->state == CHY_CONN_CLOSED) {
-        if (c->handle_closed) chy_conn_retire(c);
+        if (c->handle_closed) chy_net_conn_retire(c);
         return;
     }
-    chy_conn_send(c);
-    chy_conn_advance(c);
+    chy_net_conn_send(c);
+    chy_net_conn_advance(c);
 }

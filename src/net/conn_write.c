@@ -48,17 +48,17 @@ static void on_written(uv_write_t *req, int status)
     c->writing = false;
     if (c->state == CHY_CONN_CLOSED) return;
     if (status < 0) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     if (c->state == CHY_CONN_WRITE) {
         if (!c->tls.ssl) consume(c, c->write_n);
         chy_wait_arm(c, CHY_WAIT_WRITE);
         push(c);
-    } else if (c->tls.ssl && !chy_conn_flush_tls(c)) {
+    } else if (c->tls.ssl && !chy_net_conn_flush_tls(c)) {
         return;
     }
-    chy_conn_advance(c);
+    chy_net_conn_advance(c);
 }
 
 static bool write_later(struct chy_conn *c, const uv_buf_t *bufs, unsigned k)
@@ -81,14 +81,14 @@ static void push_plain(struct chy_conn *c)
         if (n > 0) {
             consume(c, (size_t)n);
         } else {
-            if (n != UV_EAGAIN || !write_later(c, bufs, k)) chy_conn_close(c);
+            if (n != UV_EAGAIN || !write_later(c, bufs, k)) chy_net_conn_close(c);
             return;
         }
     }
-    chy_conn_answer_done(c);
+    chy_net_conn_answer_done(c);
 }
 
-bool chy_conn_flush_tls(struct chy_conn *c)
+bool chy_net_conn_flush_tls(struct chy_conn *c)
 {
     struct chy_span s = chy_tls_pending(&c->tls);
     if (c->writing || !s.n) return true;
@@ -104,7 +104,7 @@ bool chy_conn_flush_tls(struct chy_conn *c)
     }
     chy_tls_taken(&c->tls);
     if (!good && c->state != CHY_CONN_CLOSED) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
     }
     return good;
 }
@@ -112,17 +112,17 @@ bool chy_conn_flush_tls(struct chy_conn *c)
 static void push_tls(struct chy_conn *c)
 {
     for (;;) {
-        if (!chy_conn_flush_tls(c) || c->writing) return;
+        if (!chy_net_conn_flush_tls(c) || c->writing) return;
         const struct chy_span *s = c->out[0].n ? &c->out[0] : &c->out[1];
         if (!s->n) break;
         size_t n = s->n < TLS_PIECE_MAX ? s->n : TLS_PIECE_MAX;
         if (chy_tls_write(&c->tls, s->p, n) != CHY_TLS_OK) {
-            chy_conn_close(c);
+            chy_net_conn_close(c);
             return;
         }
         consume(c, n);
     }
-    chy_conn_answer_done(c);
+    chy_net_conn_answer_done(c);
 }
 
 static void push(struct chy_conn *c)
@@ -160,11 +160,11 @@ static void compose(struct chy_conn *c)
     c->out[0] = chy_buf_span(&c->head);
 }
 
-void chy_conn_send(struct chy_conn *c)
+void chy_net_conn_send(struct chy_conn *c)
 {
     compose(c);
     if (c->head.failed) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     CHY_COUNT(c->net->status_class[c->x.status / 100 % 6]);
@@ -174,32 +174,32 @@ void chy_conn_send(struct chy_conn *c)
 }
 
 /* RFC 9110 15.2.1. A fresh request's socket takes 25 octets, or its client does not read at all. */
-void chy_conn_send_interim(struct chy_conn *c)
+void chy_net_conn_send_interim(struct chy_conn *c)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct chy_span s = chy_span_of(text, sizeof(text) - 1);
     if (c->tls.ssl) {
         if (chy_tls_write(&c->tls, s.p, s.n) != CHY_TLS_OK) {
-            chy_conn_close(c);
+            chy_net_conn_close(c);
         } else {
-            (void)chy_conn_flush_tls(c);
+            (void)chy_net_conn_flush_tls(c);
         }
         return;
     }
     uv_buf_t buf = buf_of(s, s.n);
-    if (uv_try_write(&c->u.stream, &buf, 1) != (int)s.n) chy_conn_close(c);
+    if (uv_try_write(&c->u.stream, &buf, 1) != (int)s.n) chy_net_conn_close(c);
 }
 
-void chy_conn_answer_done(struct chy_conn *c)
+void chy_net_conn_answer_done(struct chy_conn *c)
 {
     chy_wait_arm(c, CHY_WAIT_NONE);
     chy_exchange_reset(&c->x);
     chy_discharge(c);
     if (c->close_after || c->net->stopping) {
         if (c->linger || !c->reading) {
-            chy_conn_linger(c);
+            chy_net_conn_linger(c);
         } else {
-            chy_conn_close(c);
+            chy_net_conn_close(c);
         }
         return;
     }

@@ -9,7 +9,7 @@
 /* Buffers are kept for the next request when they are no larger than this. */
 #define KEEP_MAX 65536
 
-void chy_conn_trim(struct chy_buf *b)
+void chy_net_conn_trim(struct chy_buf *b)
 {
     if (b->cap <= KEEP_MAX) {
         chy_buf_reset(b);
@@ -23,8 +23,8 @@ void chy_conn_trim(struct chy_buf *b)
 void chy_exchange_reset(struct chy_exchange *x)
 {
     chy_arena_reset(&x->arena);
-    chy_conn_trim(&x->body);
-    chy_conn_trim(&x->answer);
+    chy_net_conn_trim(&x->body);
+    chy_net_conn_trim(&x->answer);
     chy_buf_reset(&x->extra);
     x->match.route = NULL;
     x->status = 0;
@@ -40,7 +40,7 @@ void chy_exchange_refuse(struct chy_conn *c, int status, const char *why)
     c->x.answered = false;
     c->close_after = true;
     chy_exchange_problem_status(&c->x, status, &err);
-    chy_conn_send(c);
+    chy_net_conn_send(c);
 }
 
 static void refuse_route(struct chy_conn *c)
@@ -63,7 +63,7 @@ static void refuse_route(struct chy_conn *c)
     }
     if (chy_http_has_body(req)) c->close_after = c->linger = true;
     chy_exchange_problem_status(x, status, &err);
-    chy_conn_send(c);
+    chy_net_conn_send(c);
 }
 
 static void read_body(struct chy_conn *c)
@@ -75,7 +75,7 @@ static void read_body(struct chy_conn *c)
         return;
     }
     c->state = CHY_CONN_BODY;
-    if (req->expect_continue && c->in_pos == c->in_n) chy_conn_send_interim(c);
+    if (req->expect_continue && c->in_pos == c->in_n) chy_net_conn_send_interim(c);
 }
 
 void chy_exchange_begin(struct chy_conn *c)
@@ -111,7 +111,7 @@ void chy_exchange_dispatch(struct chy_conn *c)
         (void)chy_fail(&err, CHY_E_UNEXPECTED, "%s: no answer was made", route->pattern);
         chy_exchange_problem_status(x, 500, &err);
     }
-    chy_conn_send(c);
+    chy_net_conn_send(c);
 }
 
 const char *chy_exchange_method(const struct chy_exchange *x)

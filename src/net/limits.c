@@ -62,7 +62,7 @@ static void on_tick(uv_timer_t *timer)
         while (list->first && list->first->deadline <= now) {
             struct chy_conn *c = list->first;
             unlink_wait(c);
-            chy_conn_timeout(c, (enum chy_wait)kind);
+            chy_net_conn_timeout(c, (enum chy_wait)kind);
         }
     }
     if (net->conn_n == 0) uv_timer_stop(&net->tick);

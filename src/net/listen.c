@@ -32,23 +32,23 @@ static void on_connection(uv_stream_t *stream, int status)
     struct chy_listener *l = stream->data;
     struct chy_net *net = l->net;
     if (status < 0 || net->stopping) return;
-    struct chy_conn *c = chy_conn_new(net, l->transport);
+    struct chy_conn *c = chy_net_conn_new(net, l->transport);
     if (!c) return;
     CHY_COUNT(net->connections);
     (void)open_handle(net, &c->u.tcp, &c->u.pipe, l->transport);
     c->u.handle.data = c;
     if (uv_accept(stream, &c->u.stream) != 0) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     chy_peer_fill(c);
     if (over_limits(c)) {
         CHY_COUNT(net->refused);
-        chy_conn_close(c);
+        chy_net_conn_close(c);
         return;
     }
     if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_tcp_nodelay(&c->u.tcp, 1);
-    chy_conn_start(c, l->transport == CHY_TRANSPORT_TLS);
+    chy_net_conn_start(c, l->transport == CHY_TRANSPORT_TLS);
 }
 
 static void on_listener_closed(uv_handle_t *handle)

@@ -79,7 +79,7 @@ static void run_messages(struct chy_net *net)
     take_messages(net, &done, &posts);
     while (done) {
         struct chy_node *next = done->next;
-        chy_conn_answered(exchange_of(done)->conn);
+        chy_net_conn_answered(exchange_of(done)->conn);
         done = next;
     }
     while (posts) {
@@ -95,7 +95,7 @@ static void run_messages(struct chy_net *net)
 static void close_all(struct chy_net *net)
 {
     for (struct chy_conn *c = net->conns; c; c = c->next) {
-        chy_conn_close(c);
+        chy_net_conn_close(c);
     }
 }
 
@@ -134,7 +134,7 @@ static void begin_stop(struct chy_net *net)
     net->stopping = true;
     chy_listeners_close(net);
     for (struct chy_conn *c = net->conns; c; c = c->next) {
-        if (c->state == CHY_CONN_HEAD && c->in_n == 0) chy_conn_close(c);
+        if (c->state == CHY_CONN_HEAD && c->in_n == 0) chy_net_conn_close(c);
     }
     chy_net_check_drained(net);
 }
@@ -262,7 +262,7 @@ static void free_list(struct chy_conn *c)
 {
     while (c) {
         struct chy_conn *next = c->next;
-        chy_conn_memory_free(c);
+        chy_net_conn_memory_free(c);
         c = next;
     }
 }

@@ -28,7 +28,7 @@ struct chy_wait_list {
     unsigned timeout_ms;
 };
 
-enum chy_conn_state {
+enum chy_net_conn_state {
     CHY_CONN_HEAD,   /* reading a head, or idle */
     CHY_CONN_BODY,   /* reading a body */
     CHY_CONN_BUSY,   /* a handler has the exchange */
@@ -84,11 +84,11 @@ struct chy_conn {
     size_t write_n; /* octets of the uv_write under way */
     size_t charged; /* of the net's buffered octets */
     size_t lingered;
-    enum chy_conn_state state;
+    enum chy_net_conn_state state;
     bool reading;
     bool eof;
     bool writing;     /* a uv_write is under way */
-    bool advancing;   /* chy_conn_advance is on the stack */
+    bool advancing;   /* chy_net_conn_advance is on the stack */
     bool close_after; /* this answer */
     bool linger;      /* the request was not read to its end */
     bool handle_closed;
@@ -177,24 +177,24 @@ void chy_charge(struct chy_conn *c, size_t n); /* any thread that owns the excha
 void chy_discharge(struct chy_conn *c);
 
 /* conn.c */
-struct chy_conn *chy_conn_new(struct chy_net *net, enum chy_transport transport);
-void chy_conn_start(struct chy_conn *c, bool tls);
-void chy_conn_advance(struct chy_conn *c);
-void chy_conn_close(struct chy_conn *c);
-void chy_conn_linger(struct chy_conn *c);
-void chy_conn_timeout(struct chy_conn *c, enum chy_wait wait);
-void chy_conn_answered(struct chy_conn *c); /* a held exchange came back */
-void chy_conn_retire(struct chy_conn *c);   /* its handle is closed and nobody holds it */
-void chy_conn_memory_free(struct chy_conn *c);
+struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transport);
+void chy_net_conn_start(struct chy_conn *c, bool tls);
+void chy_net_conn_advance(struct chy_conn *c);
+void chy_net_conn_close(struct chy_conn *c);
+void chy_net_conn_linger(struct chy_conn *c);
+void chy_net_conn_timeout(struct chy_conn *c, enum chy_wait wait);
+void chy_net_conn_answered(struct chy_conn *c); /* a held exchange came back */
+void chy_net_conn_retire(struct chy_conn *c);   /* its handle is closed and nobody holds it */
+void chy_net_conn_memory_free(struct chy_conn *c);
 
 /* conn_write.c */
-void chy_conn_send(struct chy_conn *c); /* the exchange's answer */
-void chy_conn_send_interim(struct chy_conn *c);
-bool chy_conn_flush_tls(struct chy_conn *c); /* false: closed */
-void chy_conn_answer_done(struct chy_conn *c);
+void chy_net_conn_send(struct chy_conn *c); /* the exchange's answer */
+void chy_net_conn_send_interim(struct chy_conn *c);
+bool chy_net_conn_flush_tls(struct chy_conn *c); /* false: closed */
+void chy_net_conn_answer_done(struct chy_conn *c);
 
 /* exchange.c */
-void chy_conn_trim(struct chy_buf *b); /* empties; keeps the memory unless it is much */
+void chy_net_conn_trim(struct chy_buf *b); /* empties; keeps the memory unless it is much */
 void chy_exchange_reset(struct chy_exchange *x);
 void chy_exchange_begin(struct chy_conn *c);    /* the head is there: routes, starts the body */
 void chy_exchange_dispatch(struct chy_conn *c); /* the body is there */
