@@ -1,5 +1,5 @@
 /* An exit module: one line per issued certificate, columns between tabs, appended to the file that
- * the setting File names. An event comes at least once: after a crash a line may stand there twice. */
+ * the setting File names. An event may come again after a crash: so may its line. */
 #include <chancery/easy.h>
 #include <stdio.h>
 
