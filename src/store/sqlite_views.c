@@ -3,98 +3,60 @@
  * text in UTC.
  *
  * Derived: Request.CommonName and Request.DistinguishedName are what was asked for; SerialNumber is
- * lower-case hexadecimal text; Request.RevokedReason is NULL unless revoked. Not stored and
- * therefore NULL: Request.RawArchivedKey, Request.KeyRecoveryHashes, Request.RawOldCertificate,
- * Request.SignerPolicies, Request.SignerApplicationPolicies, Request.Officer, Request.RawName, the
- * single name attributes but CommonName, CertificateHash, EnrollmentFlags, GeneralFlags,
- * PrivateKeyFlags, SubjectKeyIdentifier, the RawPublicKey group, PublishExpiredCertInCRL, UPN and
- * RawName: they are read from RawRequest and RawCertificate. Only those that certutil shows by
- * default are columns here.
+ * lower-case hexadecimal text; Request.RevokedReason is NULL unless revoked.
+ * Always NULL, because not stored apart: EMail, OrgUnit, Organization, Locality, State, Country,
+ * which a default view of AD CS shows.
+ * No column at all: what AD CS keeps apart of the request and of the certificate (other name
+ * attributes, hash, public key, key identifier, template flags), which RawRequest and
+ * RawCertificate hold, and what belongs to key archival and attestation.
  *
  * chy_unpack(blob) is the table-valued function that the last two views need; connections of this
  * program have it, a plain shell does not. It reads nothing but its argument, so an untrusted
  * schema may call it. */
-#include <string.h>
-
 #include "store/sqlite_internal.h"
 
+#define AS(value, name) "," value " AS \"" name "\""
 #define ISO(column) "strftime('%Y-%m-%dT%H:%M:%SZ'," column "/1000000,'unixepoch')"
+#define IF_ISSUED(column) "CASE WHEN raw_certificate IS NOT NULL THEN " column " END"
+
+#define REQUEST_COLUMNS                                                                            \
+    AS("raw_request", "Request.RawRequest")                                                        \
+    AS("request_attributes", "Request.RequestAttributes")                                          \
+    AS("request_type", "Request.RequestType")                                                      \
+    AS("request_flags", "Request.RequestFlags")                                                    \
+    AS("status", "Request.StatusCode")                                                             \
+    AS("disposition", "Request.Disposition")                                                       \
+    AS("message", "Request.DispositionMessage")                                                    \
+    AS(ISO("submitted_when"), "Request.SubmittedWhen")                                             \
+    AS(ISO("resolved_when"), "Request.ResolvedWhen")                                               \
+    AS(ISO("revoked_when"), "Request.RevokedWhen")                                                 \
+    AS(ISO("revoked_effective_when"), "Request.RevokedEffectiveWhen")                              \
+    AS("CASE WHEN revoked_when IS NOT NULL THEN revoked_reason END", "Request.RevokedReason")      \
+    AS("requester_name", "Request.RequesterName")                                                  \
+    AS("caller_name", "Request.CallerName")                                                        \
+    AS("request_subject", "Request.DistinguishedName")                                             \
+    AS("CASE WHEN raw_certificate IS NULL THEN common_name END", "Request.CommonName")
+
+#define CERTIFICATE_COLUMNS                                                                        \
+    AS(IF_ISSUED("id"), "RequestID")                                                               \
+    AS("raw_certificate", "RawCertificate")                                                        \
+    AS("template_name", "CertificateTemplate")                                                     \
+    AS("lower(hex(serial))", "SerialNumber")                                                       \
+    AS("issuer_index", "IssuerNameId")                                                             \
+    AS(ISO("not_before"), "NotBefore")                                                             \
+    AS(ISO("not_after"), "NotAfter")                                                               \
+    AS("subject", "DistinguishedName")                                                             \
+    AS(IF_ISSUED("common_name"), "CommonName")                                                     \
+    AS("NULL", "EMail")                                                                            \
+    AS("NULL", "OrgUnit")                                                                          \
+    AS("NULL", "Organization")                                                                     \
+    AS("NULL", "Locality")                                                                         \
+    AS("NULL", "State")                                                                            \
+    AS("NULL", "Country")
 
 const char *const chy_sql_views[] = {
-    "CREATE VIEW Requests AS SELECT"
-    " id AS \"Request.RequestID\", raw_request AS \"Request.RawRequest\","
-    " request_attributes AS \"Request.RequestAttributes\", request_type AS \"Request.RequestType\","
-    " request_flags AS \"Request.RequestFlags\", status AS \"Request.StatusCode\","
-    " disposition AS \"Request.Disposition\", message AS \"Request.DispositionMessage\"," ISO("subm"
-                                                                                              "itte"
-                                                                                              "d_"
-                                                                                              "whe"
-                                                                                              "n") " AS \"Request.SubmittedWhen\"," ISO("resolved_when") " AS \"Request.ResolvedWhen\"," ISO(
-        "revoked_when") " AS \"Request.RevokedWhen\"," ISO("revoked_effective_when") " AS "
-                                                                                     "\"Request."
-                                                                                     "RevokedEffect"
-                                                                                     "iveWhen\","
-                                                                                     " CASE WHEN "
-                                                                                     "revoked_when "
-                                                                                     "IS NOT NULL "
-                                                                                     "THEN "
-                                                                                     "revoked_"
-                                                                                     "reason END "
-                                                                                     "AS "
-                                                                                     "\"Request."
-                                                                                     "RevokedReason"
-                                                                                     "\","
-                                                                                     " requester_"
-                                                                                     "name AS "
-                                                                                     "\"Request."
-                                                                                     "RequesterName"
-                                                                                     "\", "
-                                                                                     "caller_name "
-                                                                                     "AS "
-                                                                                     "\"Request."
-                                                                                     "CallerName\","
-                                                                                     " request_"
-                                                                                     "subject AS "
-                                                                                     "\"Request."
-                                                                                     "Distinguished"
-                                                                                     "Name\","
-                                                                                     " CASE WHEN "
-                                                                                     "raw_"
-                                                                                     "certificate "
-                                                                                     "IS NULL THEN "
-                                                                                     "common_name "
-                                                                                     "END AS "
-                                                                                     "\"Request."
-                                                                                     "CommonName\","
-                                                                                     " CASE WHEN "
-                                                                                     "raw_"
-                                                                                     "certificate "
-                                                                                     "IS NOT NULL "
-                                                                                     "THEN id END "
-                                                                                     "AS RequestID,"
-                                                                                     " raw_"
-                                                                                     "certificate "
-                                                                                     "AS "
-                                                                                     "RawCertificat"
-                                                                                     "e, "
-                                                                                     "template_"
-                                                                                     "name AS "
-                                                                                     "CertificateTe"
-                                                                                     "mplate,"
-                                                                                     " lower(hex("
-                                                                                     "serial)) AS "
-                                                                                     "SerialNumber,"
-                                                                                     " issuer_"
-                                                                                     "index AS "
-                                                                                     "IssuerNameId"
-                                                                                     "," ISO("not_"
-                                                                                             "befor"
-                                                                                             "e") " AS NotBefore," ISO(
-                                                                                         "not_"
-                                                                                         "after") " AS NotAfter, subject AS DistinguishedName,"
-                                                                                                  " CASE WHEN raw_certificate IS NOT NULL THEN common_name END AS CommonName,"
-                                                                                                  " NULL AS EMail, NULL AS OrgUnit, NULL AS Organization, NULL AS Locality, NULL AS State,"
-                                                                                                  " NULL AS Country FROM request",
+    "CREATE VIEW Requests AS SELECT id AS \"Request.RequestID\"" REQUEST_COLUMNS CERTIFICATE_COLUMNS
+    " FROM request",
     "CREATE VIEW RequestAttributes AS SELECT r.id AS AttributeRequestId,"
     " u.name AS AttributeName, CAST(u.value AS TEXT) AS AttributeValue"
     " FROM request r, chy_unpack(r.attributes) u",
