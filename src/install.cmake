@@ -1,0 +1,47 @@
+# What goes where. The component "dev" is all that the author of a module needs.
+include(CMakePackageConfigHelpers)
+set(CHY_MODULE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/chancery/modules)
+set(CHY_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Chancery)
+file(RELATIVE_PATH CHY_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" CHY_PC_TO_PREFIX "${CHY_PC_TO_PREFIX}")
+
+foreach(program chanceryd chancery)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+get_property(modules GLOBAL PROPERTY CHY_MODULES)
+install(TARGETS ${modules} LIBRARY DESTINATION ${CHY_MODULE_INSTALL_DIR})
+
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/chancery DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.pc.in ${CMAKE_BINARY_DIR}/conf/chancery.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+if(TARGET libchancery)
+  install(TARGETS libchancery LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  configure_file(${CMAKE_SOURCE_DIR}/conf/chancery-client.pc.in ${CMAKE_BINARY_DIR}/conf/chancery-client.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/conf/chancery-client.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+configure_package_config_file(${CMAKE_SOURCE_DIR}/conf/ChanceryConfig.cmake.in
+  ${CMAKE_BINARY_DIR}/conf/ChanceryConfig.cmake INSTALL_DESTINATION ${CHY_PACKAGE_DIR}
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CHY_MODULE_INSTALL_DIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/conf/ChanceryConfig.cmake ${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake
+  DESTINATION ${CHY_PACKAGE_DIR} COMPONENT dev)
+
+configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.service.in ${CMAKE_BINARY_DIR}/conf/chancery.service @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.service DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_SOURCE_DIR}/conf/chancery.sysusers DESTINATION lib/sysusers.d RENAME chancery.conf)
+configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.conf.example.in ${CMAKE_BINARY_DIR}/conf/chancery.conf.example @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/example-exit ${CMAKE_SOURCE_DIR}/modules/example-policy
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples FILES_MATCHING PATTERN "*.c" PATTERN "README.md")
+foreach(text LICENSE README.md)
+  if(EXISTS ${CMAKE_SOURCE_DIR}/${text})
+    install(FILES ${CMAKE_SOURCE_DIR}/${text} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endif()
+endforeach()
+file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.[158])
+foreach(page ${pages})
+  string(REGEX MATCH "[158]$" section ${page})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
