@@ -68,6 +68,7 @@ typedef struct chy_request_vtbl {
                                     chy_long *disposition);
     chy_hresult (*get_last_status)(void *self, chy_hresult *status);
     chy_hresult (*get_request_id)(void *self, chy_long *id);
+    /* The server's sentence; after a call that failed, why it did. */
     chy_hresult (*get_disposition_message)(void *self, chy_str *out);
     /* flags: CHY_CR_OUT_*. There is no exchange certificate: exchange is to be 0. */
     chy_hresult (*get_ca_certificate)(void *self, chy_long exchange, const char *config,
@@ -116,8 +117,6 @@ CHY_CLIENT_API chy_hresult chy_client_new_config(const chy_client_options *optio
                                                  chy_config *out);
 CHY_CLIENT_API chy_hresult chy_client_new_request(const chy_client_options *options,
                                                   chy_request *out);
-/* A sentence about the last failure on this thread; never NULL. */
-CHY_CLIENT_API const char *chy_client_last_error(void);
 CHY_CLIENT_API void chy_client_free(void *p);
 CHY_CLIENT_API void chy_client_variant_clear(chy_variant *v);
 

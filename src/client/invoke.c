@@ -1,0 +1,67 @@
+/* Late binding: a name is looked up, its arguments are checked, a thunk makes the direct call. */
+#include <string.h>
+#include <strings.h>
+
+#include "client/objects.h"
+
+const char *chy_arg_text(const chy_variant *v)
+{
+    return v->vt == CHY_VT_STR ? v->u.s.p : NULL;
+}
+
+static bool is_text(const chy_variant *v)
+{
+    return v->vt == CHY_VT_STR && v->u.s.p && strlen(v->u.s.p) == v->u.s.n;
+}
+
+static bool fits(char kind, const chy_variant *v)
+{
+    switch (kind) {
+    case 'l': return v->vt == CHY_VT_LONG || v->vt == CHY_VT_BOOL;
+    case 's': return is_text(v);
+    case 'S': return v->vt == CHY_VT_EMPTY || v->vt == CHY_VT_NULL || is_text(v);
+    default: return v->vt == CHY_VT_BYTES || v->vt == CHY_VT_STR;
+    }
+}
+
+static const struct chy_method *find(const struct chy_method *table, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n && name; i++) {
+        if (strcasecmp(table[i].name, name) == 0) return &table[i];
+    }
+    return NULL;
+}
+
+static void explain(chy_excep *excep, chy_hresult hr, const struct chy_err *why)
+{
+    const char *text = why && why->code ? why->text : chy_code_info(hr)->text;
+    *excep = (chy_excep){.code = hr};
+    /* Without memory the code alone has to do. */
+    if (chy_out_str(&excep->source, "libchancery", sizeof("libchancery") - 1) != CHY_S_OK ||
+        chy_out_str(&excep->description, text, strlen(text)) != CHY_S_OK)
+        excep->description = (chy_str){0};
+}
+
+chy_hresult chy_invoke(void *self, const struct chy_method *table, size_t n, const char *method,
+                       const chy_variant *args, uint32_t nargs, chy_variant *result,
+                       chy_excep *excep, uint32_t *bad_arg, const struct chy_err *why)
+{
+    const struct chy_method *m = find(table, n, method);
+    chy_variant out = {0};
+    if (!m) return CHY_DISP_E_UNKNOWNNAME;
+    if (strlen(m->args) != nargs) return CHY_DISP_E_BADPARAMCOUNT;
+    for (uint32_t i = 0; i < nargs; i++) {
+        if (fits(m->args[i], &args[i])) continue;
+        if (bad_arg) *bad_arg = i;
+        return CHY_DISP_E_TYPEMISMATCH;
+    }
+    chy_hresult hr = m->call(self, args, &out);
+    if (CHY_SUCCEEDED(hr) && result) {
+        *result = out;
+        return hr;
+    }
+    chy_client_variant_clear(&out);
+    if (CHY_SUCCEEDED(hr) || !excep) return hr;
+    explain(excep, hr, why);
+    return CHY_DISP_E_EXCEPTION;
+}
