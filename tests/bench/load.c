@@ -1,0 +1,133 @@
+/* The load generator: keep-alive connections on one epoll loop, one request in flight on each. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+enum { ANSWER_MAX = 16384, MAX_SAMPLES = 4000000 };
+
+struct conn {
+    int fd;
+    char in[ANSWER_MAX];
+    size_t have;
+    int64_t sent_at;
+};
+
+struct run {
+    struct bench_load *l;
+    struct conn *conn;
+    float *sample_ms;
+    size_t n_samples, next;
+    int64_t end;
+};
+
+static int connect_to(const struct bench_load *l)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->port)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    inet_pton(AF_INET, l->host, &a.sin_addr);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+        perror("bench: connect");
+        exit(1);
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void send_next(struct run *r, struct conn *c)
+{
+    const struct chy_buf *der = &r->l->requests->der[r->next++ % r->l->requests->n];
+    char out[ANSWER_MAX];
+    int n = snprintf(out, sizeof(out),
+                     "POST /api/v1/requests HTTP/1.1\r\nHost: bench\r\nContent-Type: application/pkcs10\r\n"
+                     "Accept: application/pkix-cert\r\nContent-Length: %zu\r\n\r\n", der->n);
+    memcpy(out + n, der->p, der->n);
+    c->sent_at = chy_monotonic(&chy_system_clock);
+    c->have = 0;
+    if (write(c->fd, out, (size_t)n + der->n) != (ssize_t)((size_t)n + der->n)) {
+        perror("bench: write");
+        exit(1);
+    }
+}
+
+/* True when the whole answer is there. */
+static bool is_complete(const struct conn *c)
+{
+    const char *head_end = memmem(c->in, c->have, "\r\n\r\n", 4);
+    if (!head_end) return false;
+    const char *length = memmem(c->in, (size_t)(head_end - c->in), "Content-Length: ", 16);
+    size_t body = length ? strtoul(length + 16, NULL, 10) : 0;
+    return c->have >= (size_t)(head_end - c->in) + 4 + body;
+}
+
+static void on_readable(struct run *r, struct conn *c)
+{
+    ssize_t n = read(c->fd, c->in + c->have, sizeof(c->in) - c->have - 1);
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+        fprintf(stderr, "bench: the daemon closed a connection\n");
+        exit(1);
+    }
+    c->have += (size_t)n;
+    c->in[c->have] = 0;
+    if (!is_complete(c)) return;
+    if (strncmp(c->in, "HTTP/1.1 201", 12) == 0) {
+        r->l->issued++;
+    } else {
+        if (!r->l->other) fprintf(stderr, "bench: unexpected answer: %.300s\n", c->in);
+        r->l->other++;
+    }
+    int64_t now = chy_monotonic(&chy_system_clock);
+    if (r->n_samples < MAX_SAMPLES) r->sample_ms[r->n_samples++] = (float)(now - c->sent_at) / 1000.0f;
+    if (now < r->end) send_next(r, c);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+void bench_run_load(struct bench_load *l)
+{
+    struct run r = {.l = l};
+    r.conn = calloc(l->connections, sizeof(*r.conn));
+    r.sample_ms = malloc(sizeof(float) * MAX_SAMPLES);
+    int ep = epoll_create1(0);
+    int64_t start = chy_monotonic(&chy_system_clock);
+    r.end = start + (int64_t)(l->seconds * 1e6);
+    l->issued = l->other = 0;
+    for (unsigned i = 0; i < l->connections; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &r.conn[i]};
+        r.conn[i].fd = connect_to(l);
+        epoll_ctl(ep, EPOLL_CTL_ADD, r.conn[i].fd, &e);
+        send_next(&r, &r.conn[i]);
+    }
+    int64_t now = start;
+    while (now < r.end) {
+        struct epoll_event e[64];
+        int n = epoll_wait(ep, e, 64, 100);
+        for (int i = 0; i < n; i++) on_readable(&r, e[i].data.ptr);
+        now = chy_monotonic(&chy_system_clock);
+    }
+    l->elapsed_s = (double)(now - start) / 1e6;
+    for (unsigned i = 0; i < l->connections; i++) close(r.conn[i].fd);
+    close(ep);
+    qsort(r.sample_ms, r.n_samples, sizeof(float), by_value);
+    if (r.n_samples) {
+        l->p50_ms = (double)r.sample_ms[r.n_samples / 2];
+        l->p99_ms = (double)r.sample_ms[r.n_samples * 99 / 100];
+    }
+    free(r.conn);
+    free(r.sample_ms);
+}
