@@ -57,9 +57,28 @@ static const char *const default_permit[] = {
     "uri:.localhost",   "uri:example",       "uri:.example",
     "uri:invalid",      "uri:.invalid",      NULL};
 
+/* What was asked for, and the daemon itself: its own TLS certificate names loopback. A kind of name
+ * that no constraint speaks of is free anyway (RFC 5280 4.2.1.10). */
+static void choose_permit(const struct chy_options *o, const char **list)
+{
+    static const char *const own[] = {"dns:localhost", "ip:127.0.0.0/8", "ip:::1/128"};
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_permit; i++)
+        list[n++] = o->permit[i];
+    for (size_t k = 0; k < CHY_ARRAY_LEN(own); k++) {
+        size_t kind = strcspn(own[k], ":") + 1;
+        bool spoken_of = false;
+        for (size_t i = 0; i < o->n_permit && !spoken_of; i++)
+            spoken_of = strncmp(o->permit[i], own[k], kind) == 0;
+        if (spoken_of) list[n++] = own[k];
+    }
+    list[n] = NULL;
+}
+
 chy_hresult chy_throwaway_make(struct chy_options *o, char *dir, size_t cap, struct chy_err *err)
 {
     char ca_dir[4200], name[128];
+    const char *permit[CHY_MAX_PERMIT + 4];
     uint8_t salt[4];
     char hex[9];
     chy_hresult hr = make_dir(dir, cap, err);
@@ -68,6 +87,7 @@ chy_hresult chy_throwaway_make(struct chy_options *o, char *dir, size_t cap, str
     chy_hex_cstr(hex, CHY_SPAN(salt));
     snprintf(name, sizeof(name), "%.40s THROWAWAY %s", o->name ? o->name : "Chancery", hex);
     snprintf(ca_dir, sizeof(ca_dir), "%s/ca/throwaway", dir);
+    choose_permit(o, permit);
     struct chy_ca_init init = {
         .dir = ca_dir,
         .common_name = name,
@@ -76,7 +96,7 @@ chy_hresult chy_throwaway_make(struct chy_options *o, char *dir, size_t cap, str
         .path_len = -1,
         .clock = &chy_system_clock,
         .permitted = o->unconstrained ? NULL
-                     : o->n_permit    ? (const char *const *)o->permit
+                     : o->n_permit    ? permit
                                       : default_permit,
         .setting = {{"ValidityPeriod", "\"Days\""},
                     {"ValidityPeriodUnits", "7"},
