@@ -18,7 +18,7 @@ static bool is_ia5(struct chy_span v)
     for (size_t i = 0; i < v.n; i++) {
         if (!v.p[i] || v.p[i] > 0x7f) return false;
     }
-    return v.n > 0;
+    return true; /* whether it may be empty is a matter of content */
 }
 
 static bool read_other(const struct chy_tlv *t, struct chy_general_name *out)
@@ -37,7 +37,8 @@ static bool read_directory(const struct chy_tlv *t, struct chy_general_name *out
 {
     struct chy_der d = chy_der_of(t->value);
     struct chy_tlv name;
-    if (!chy_der_read(&d, &name) || !chy_der_empty(&d) || name.tag != CHY_DER_SEQUENCE) return false;
+    if (!chy_der_read(&d, &name) || !chy_der_empty(&d) || name.tag != CHY_DER_SEQUENCE)
+        return false;
     out->value = name.whole;
     return true;
 }
@@ -56,19 +57,15 @@ static chy_hresult read_one(struct chy_der *list, struct chy_general_name *out, 
     case 0x81: out->type = CHY_GN_EMAIL; break;
     case 0x82: out->type = CHY_GN_DNS; break;
     case 0x86: out->type = CHY_GN_URI; break;
-    case 0x87:
-        out->type = CHY_GN_IP;
-        return t.value.n == 4 || t.value.n == 16 || t.value.n == 8 || t.value.n == 32
-                   ? CHY_S_OK
-                   : bad(err, "an iPAddress is not 4 or 16 octets long");
+    case 0x87: out->type = CHY_GN_IP; return CHY_S_OK;
     case 0x88:
         out->type = CHY_GN_RID;
         return t.value.n ? CHY_S_OK : bad(err, "an empty registeredID");
-    case 0xa3:
-    case 0xa5: return bad(err, "x400Address and ediPartyName are not supported");
+    case 0xa3: out->type = CHY_GN_X400; return CHY_S_OK;
+    case 0xa5: out->type = CHY_GN_EDI; return CHY_S_OK;
     default: return bad(err, "a name of no known type");
     }
-    return is_ia5(t.value) ? CHY_S_OK : bad(err, "an empty name, or one that is no IA5String");
+    return is_ia5(t.value) ? CHY_S_OK : bad(err, "a name that is no IA5String");
 }
 
 chy_hresult chy_general_names_parse(struct chy_span der, struct chy_general_name *out, size_t *n,
@@ -77,7 +74,8 @@ chy_hresult chy_general_names_parse(struct chy_span der, struct chy_general_name
     struct chy_der top = chy_der_of(der), list;
     size_t room = *n;
     *n = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &list) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &list) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
     if (chy_der_empty(&list)) return bad(err, "no name in it");
     while (!chy_der_empty(&list)) {
         if (*n == room) return bad(err, "too many names");

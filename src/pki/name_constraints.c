@@ -5,13 +5,15 @@
 #include "pki/ext.h"
 #include "pki/name.h"
 
-static void add_subtrees(struct chy_buf *out, unsigned tag, const struct chy_general_name *gn, size_t n)
+static void add_subtrees(struct chy_buf *out, unsigned tag, const struct chy_general_name *gn,
+                         size_t n)
 {
     if (!n) return;
     size_t list = chy_der_open(out, (uint8_t)CHY_DER_CTX_C(tag));
     for (size_t i = 0; i < n; i++) {
         size_t subtree = chy_der_open(out, CHY_DER_SEQUENCE);
-        chy_general_name_add(out, &gn[i]); /* minimum is 0 by default, maximum absent: as the RFC demands */
+        chy_general_name_add(
+            out, &gn[i]); /* minimum is 0 by default, maximum absent: as the RFC demands */
         chy_der_close(out, subtree);
     }
     chy_der_close(out, list);
@@ -30,8 +32,8 @@ static chy_hresult bad(struct chy_err *err, const char *what)
     return chy_fail(err, CHY_CRYPT_E_ASN1_BADPDU, "nameConstraints (RFC 5280 4.2.1.10): %s", what);
 }
 
-static chy_hresult read_subtrees(struct chy_span content, struct chy_general_name *out, size_t max, size_t *n,
-                                 struct chy_err *err)
+static chy_hresult read_subtrees(struct chy_span content, struct chy_general_name *out, size_t max,
+                                 size_t *n, struct chy_err *err)
 {
     struct chy_der list = chy_der_of(content);
     if (chy_der_empty(&list)) return bad(err, "an empty list of subtrees");
@@ -39,37 +41,49 @@ static chy_hresult read_subtrees(struct chy_span content, struct chy_general_nam
         struct chy_tlv subtree;
         size_t one = 1;
         if (*n == max) return bad(err, "too many subtrees");
-        if (!chy_der_read(&list, &subtree) || subtree.tag != CHY_DER_SEQUENCE) return bad(err, "a subtree is no SEQUENCE");
-        /* A subtree without minimum and maximum has the shape of GeneralNames with one name. An empty
-         * IA5String is allowed here (it matches nothing or everything), but nobody means it. */
+        if (!chy_der_read(&list, &subtree) || subtree.tag != CHY_DER_SEQUENCE)
+            return bad(err, "a subtree is no SEQUENCE");
+        /* A subtree without minimum and maximum has the shape of GeneralNames with one name. */
         if (chy_general_names_parse(subtree.whole, &out[*n], &one, err) != CHY_S_OK) {
             return bad(err, "a subtree that is not one name (minimum and maximum are not allowed)");
+        }
+        if (out[*n].type == CHY_GN_IP && out[*n].value.n != 8 && out[*n].value.n != 32) {
+            return bad(err, "an address range is not 8 or 32 octets long");
         }
         (*n)++;
     }
     return CHY_S_OK;
 }
 
-chy_hresult chy_name_constraints_parse(struct chy_span value, struct chy_name_constraints *out, struct chy_err *err)
+chy_hresult chy_name_constraints_parse(struct chy_span value, struct chy_name_constraints *out,
+                                       struct chy_err *err)
 {
     struct chy_der top = chy_der_of(value), d;
     struct chy_span list;
     bool permitted = false, excluded = false;
     chy_hresult hr = CHY_S_OK;
     out->n_permitted = out->n_excluded = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
-    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(0), &list, &permitted)) return bad(err, "malformed");
-    if (permitted) hr = read_subtrees(list, out->permitted, CHY_ARRAY_LEN(out->permitted), &out->n_permitted, err);
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(0), &list, &permitted))
+        return bad(err, "malformed");
+    if (permitted)
+        hr = read_subtrees(list, out->permitted, CHY_ARRAY_LEN(out->permitted), &out->n_permitted,
+                           err);
     if (hr != CHY_S_OK) return hr;
-    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &list, &excluded)) return bad(err, "malformed");
-    if (excluded) hr = read_subtrees(list, out->excluded, CHY_ARRAY_LEN(out->excluded), &out->n_excluded, err);
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &list, &excluded))
+        return bad(err, "malformed");
+    if (excluded)
+        hr =
+            read_subtrees(list, out->excluded, CHY_ARRAY_LEN(out->excluded), &out->n_excluded, err);
     if (hr != CHY_S_OK) return hr;
-    if (!chy_der_empty(&d) || (!permitted && !excluded)) return bad(err, "neither permitted nor excluded subtrees, or more than them");
+    if (!chy_der_empty(&d) || (!permitted && !excluded))
+        return bad(err, "neither permitted nor excluded subtrees, or more than them");
     return CHY_S_OK;
 }
 
-/* "host" is inside "example.com" when it is that or ends in ".example.com"; inside ".example.com" only
- * below it. */
+/* "host" is inside "example.com" when it is that or ends in ".example.com"; inside ".example.com"
+ * only below it. */
 static bool host_inside(struct chy_span host, struct chy_span base)
 {
     if (!base.n) return true;
@@ -99,7 +113,8 @@ static bool uri_inside(struct chy_span uri, struct chy_span base)
     if (!p) return false; /* without a host it cannot be inside anything */
     struct chy_span host = {p + 3, 0};
     size_t left = uri.n - (size_t)(host.p - uri.p);
-    while (host.n < left && !strchr("/?#:", host.p[host.n])) host.n++;
+    while (host.n < left && !strchr("/?#:", host.p[host.n]))
+        host.n++;
     return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
 }
 
@@ -118,7 +133,8 @@ static bool same_value(const struct chy_name_attr *a, const struct chy_name_attr
     struct chy_buf x, y;
     chy_buf_init(&x, 65536);
     chy_buf_init(&y, 65536);
-    bool same = chy_span_eq(a->oid, b->oid) && chy_name_value_utf8(a, &x) && chy_name_value_utf8(b, &y) &&
+    bool same = chy_span_eq(a->oid, b->oid) && chy_name_value_utf8(a, &x) &&
+                chy_name_value_utf8(b, &y) &&
                 chy_span_eq_nocase(chy_buf_span(&x), chy_buf_span(&y));
     chy_buf_free(&x);
     chy_buf_free(&y);
@@ -128,8 +144,8 @@ static bool same_value(const struct chy_name_attr *a, const struct chy_name_attr
 static bool directory_inside(struct chy_span der, struct chy_span base)
 {
     struct chy_name *a = chy_malloc(sizeof(*a)), *b = chy_malloc(sizeof(*b));
-    bool inside = a && b && chy_name_parse(der, a, NULL) == CHY_S_OK && chy_name_parse(base, b, NULL) == CHY_S_OK &&
-                  b->n <= a->n;
+    bool inside = a && b && chy_name_parse(der, a, NULL) == CHY_S_OK &&
+                  chy_name_parse(base, b, NULL) == CHY_S_OK && b->n <= a->n;
     for (size_t i = 0; inside && i < b->n; i++) {
         inside = a->attr[i].rdn == b->attr[i].rdn && same_value(&a->attr[i], &b->attr[i]);
     }
@@ -143,7 +159,8 @@ static bool inside(const struct chy_general_name *gn, const struct chy_general_n
     switch (gn->type) {
     case CHY_GN_DNS: {
         struct chy_span host = gn->value;
-        if (host.n > 2 && host.p[0] == '*' && host.p[1] == '.') host = chy_span_of(host.p + 2, host.n - 2);
+        if (host.n > 2 && host.p[0] == '*' && host.p[1] == '.')
+            host = chy_span_of(host.p + 2, host.n - 2);
         return host_inside(host, base->value);
     }
     case CHY_GN_EMAIL: return email_inside(gn->value, base->value);
@@ -166,7 +183,8 @@ static chy_hresult refuse(const struct chy_general_name *gn, const char *why, st
     text.failed = false;
     const char *name = chy_buf_cstr(&text);
     chy_hresult hr = chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT,
-                              "name %.200s: the CA's name constraints %s it (RFC 5280 4.2.1.10)", name ? name : "", why);
+                              "name %.200s: the CA's name constraints %s it (RFC 5280 4.2.1.10)",
+                              name ? name : "", why);
     chy_buf_free(&text);
     return hr;
 }
@@ -180,12 +198,13 @@ static bool may_meet(const struct chy_general_name *gn, const struct chy_general
     return host_inside(base->value, chy_span_of(gn->value.p + 1, gn->value.n - 1));
 }
 
-chy_hresult chy_name_constraints_check(const struct chy_name_constraints *nc, const struct chy_general_name *gn,
-                                       struct chy_err *err)
+chy_hresult chy_name_constraints_check(const struct chy_name_constraints *nc,
+                                       const struct chy_general_name *gn, struct chy_err *err)
 {
     bool constrained = false, permitted = false;
     for (size_t i = 0; i < nc->n_excluded; i++) {
-        if (nc->excluded[i].type == gn->type && may_meet(gn, &nc->excluded[i])) return refuse(gn, "exclude", err);
+        if (nc->excluded[i].type == gn->type && may_meet(gn, &nc->excluded[i]))
+            return refuse(gn, "exclude", err);
     }
     for (size_t i = 0; i < nc->n_permitted; i++) {
         if (nc->permitted[i].type != gn->type) continue;
