@@ -13,14 +13,6 @@ static chy_hresult bad(struct chy_err *err, const char *what)
     return chy_fail(err, CHY_CRYPT_E_ASN1_BADPDU, "GeneralNames (RFC 5280 4.2.1.6): %s", what);
 }
 
-static bool is_ia5(struct chy_span v)
-{
-    for (size_t i = 0; i < v.n; i++) {
-        if (!v.p[i] || v.p[i] > 0x7f) return false;
-    }
-    return true; /* whether it may be empty is a matter of content */
-}
-
 static bool read_other(const struct chy_tlv *t, struct chy_general_name *out)
 {
     struct chy_der d = chy_der_of(t->value), explicit_value;
@@ -65,7 +57,7 @@ static chy_hresult read_one(struct chy_der *list, struct chy_general_name *out, 
     case 0xa5: out->type = CHY_GN_EDI; return CHY_S_OK;
     default: return bad(err, "a name of no known type");
     }
-    return is_ia5(t.value) ? CHY_S_OK : bad(err, "a name that is no IA5String");
+    return CHY_S_OK; /* which characters it may have is a matter of content */
 }
 
 chy_hresult chy_general_names_parse(struct chy_span der, struct chy_general_name *out, size_t *n,
