@@ -9,3 +9,15 @@ if(SYSTEMD_FOUND)
 endif()
 # Modules are given tables, never symbols of ours.
 set_target_properties(chanceryd PROPERTIES ENABLE_EXPORTS OFF)
+
+add_executable(chancery ${CMAKE_SOURCE_DIR}/src/cli/main.c)
+target_link_libraries(chancery PRIVATE chy_cli chy_flags)
+
+# The client library for other programs: the public functions of chancery/client.h and no other name.
+file(GLOB client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/client/*.c)
+add_library(libchancery SHARED ${client_sources})
+set_target_properties(libchancery PROPERTIES OUTPUT_NAME chancery VERSION ${PROJECT_VERSION} SOVERSION 0
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+target_include_directories(libchancery PRIVATE ${CHY_ROOTS}/client PUBLIC ${CMAKE_SOURCE_DIR}/include)
+target_link_libraries(libchancery PRIVATE chy_base llhttp PkgConfig::OPENSSL chy_flags)
+target_link_options(libchancery PRIVATE -Wl,--exclude-libs,ALL)

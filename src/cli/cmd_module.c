@@ -142,6 +142,5 @@ int chy_cmd_module_check(struct chy_cli *cli)
     }
     chy_buf_free(&text);
     if (hr == CHY_S_OK) return CHY_CLI_DONE;
-    fprintf(cli->err, "chancery: %s\n", err.text);
-    return CHY_CLI_OTHER;
+    return chy_cli_fail(cli, &err);
 }

@@ -1,6 +1,7 @@
 /* `chancery request new`: a key, a request made with it, a certificate for it. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "key/request.h"
@@ -88,6 +89,13 @@ int chy_cmd_request_new(struct chy_cli *cli)
         return chy_cli_usage(cli, "request new: --out-key F is expected");
     struct names *names = chy_calloc(1, sizeof(*names));
     if (!names) return CHY_CLI_OTHER;
+    if (access(chy_cli_value(cli, "out-key"), F_OK) == 0) {
+        chy_free(names);
+        chy_fail(&err, CHY_ERROR_ALREADY_EXISTS,
+                 "--out-key %.200s: it exists already, and a key is not written over",
+                 chy_cli_value(cli, "out-key"));
+        return chy_cli_fail(cli, &err);
+    }
     chy_buf_init(&der, NAME_MAX_OCTETS);
     int status = all_names(cli, names);
     if (status == CHY_CLI_DONE && make(cli, names, &der, &err) != CHY_S_OK)

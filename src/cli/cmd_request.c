@@ -223,7 +223,13 @@ int chy_cmd_request_retrieve(struct chy_cli *cli)
     status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     cli->json = json;
     if (status == CHY_CLI_DONE) status = status_of(v);
-    if (status != CHY_CLI_DONE && v) say_outcome(cli, v, cli->err);
+    if (status != CHY_CLI_DONE && v && json) {
+        char *text = cJSON_PrintUnformatted(v);
+        fprintf(cli->out, "%s\n", text ? text : "");
+        cJSON_free(text);
+    } else if (status != CHY_CLI_DONE && v) {
+        say_outcome(cli, v, cli->err);
+    }
     if (status == CHY_CLI_DONE) {
         chy_buf_add_str(&b, "/certificate");
         status = chy_cli_fetch(cli, chy_buf_cstr(&b));

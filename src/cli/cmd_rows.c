@@ -48,6 +48,7 @@ int chy_cmd_list_rows(struct chy_cli *cli, const char *what)
             add_row(t, cli, row, certificates);
         }
         chy_table_print(t, cli);
+        fflush(cli->out);
         if (chy_json_int(v, "after", &after, NULL))
             fprintf(cli->err, "there may be more: --after %d\n", (int)after);
     }
