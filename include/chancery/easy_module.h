@@ -411,9 +411,9 @@ static inline chy_hresult chy_module_create(const chy_module_class *cls, const c
                                                    einit,                                          \
                                                    enotify,                                        \
                                                    done};                                          \
-    static chy_hresult chy_own_create(const chy_host *host, const char *class_, chy_object *out)   \
+    static chy_hresult chy_own_create(const chy_host *host_, const char *class_, chy_object *out_) \
     {                                                                                              \
-        return chy_module_create(&chy_own_class, host, class_, out);                               \
+        return chy_module_create(&chy_own_class, host_, class_, out_);                             \
     }                                                                                              \
     static const char *const chy_own_names[] = {class_name, class_name "Manage", NULL};            \
     static const chy_module_info chy_own_info = {                                                  \

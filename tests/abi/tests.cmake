@@ -58,3 +58,8 @@ add_test(NAME abi/symbols COMMAND sh ${abi}/symbols.sh ${CMAKE_BINARY_DIR}/modul
 add_test(NAME abi/out-of-tree COMMAND sh ${abi}/out_of_tree.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}
   $<TARGET_FILE:abi_load> ${abi_modules}/outside)
 set_tests_properties(abi/out-of-tree PROPERTIES TIMEOUT 300)
+
+add_executable(abi_test_easy ${abi}/test_easy.c)
+target_include_directories(abi_test_easy PRIVATE ${CMAKE_SOURCE_DIR}/include)
+target_link_libraries(abi_test_easy PRIVATE chy_flags PkgConfig::CMOCKA)
+add_test(NAME abi/easy COMMAND abi_test_easy)
