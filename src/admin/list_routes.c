@@ -97,9 +97,8 @@ static bool is_number_column(const char *column)
     return false;
 }
 
-/* The value as the column has it: names of dispositions, times, numbers, hex of serials, or text.
- */
-static bool set_value(struct chy_filter *f, const char *value, struct chy_arena *a)
+/* The value as the column has it: names of dispositions, times, numbers, or text. */
+static bool set_value(struct chy_filter *f, const char *value)
 {
     char *end;
     if (strcmp(f->column, "request_id") == 0) f->column = "id";
@@ -112,15 +111,7 @@ static bool set_value(struct chy_filter *f, const char *value, struct chy_arena 
         return end != value && !*end;
     }
     f->is_text = true;
-    f->text = chy_span_cstr(value);
-    if (strcmp(f->column, "serial") == 0) {
-        struct chy_buf hex;
-        chy_buf_init(&hex, 64);
-        bool ok = chy_hex_decode(&hex, f->text);
-        f->text = chy_arena_dup(a, chy_buf_span(&hex));
-        chy_buf_free(&hex);
-        return ok;
-    }
+    f->text = chy_span_cstr(value); /* of a serial number too: the store reads the digits */
     return true;
 }
 
@@ -141,7 +132,7 @@ static chy_hresult parse_where(struct where *w, struct chy_err *err)
         f->column = column;
         skip_blanks(w);
         const char *value = read_value(w);
-        if (!value || !set_value(f, value, w->a)) goto bad;
+        if (!value || !set_value(f, value)) goto bad;
         w->n++;
     }
     return CHY_S_OK;
