@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/wire.h"
@@ -90,10 +91,12 @@ static chy_hresult pump(struct chy_wire *w, int result, bool *end, struct chy_er
 static bool set_name(SSL *ssl, const char *host)
 {
     uint8_t address[16];
+    char name[256]; /* the macro behind SNI wants it writable */
     bool ip = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     if (ip) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    snprintf(name, sizeof(name), "%s", host);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 chy_hresult chy_wire_start_tls(struct chy_wire *w, SSL_CTX *ctx, const char *host,
