@@ -65,6 +65,21 @@ static int64_t period_seconds(const char *unit, int64_t n)
     return n * units[0].seconds;
 }
 
+/* A name inside a URL (RFC 3986 2.1). */
+static void add_encoded(struct chy_buf *b, const char *name)
+{
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~!:[]", c);
+        if (plain) {
+            chy_buf_add_byte(b, c);
+        } else {
+            chy_buf_addf(b, "%%%02X", c);
+        }
+    }
+}
+
 /* AD CS's tokens in publication URLs: %1 host, %3 sanitized CA name, %4 certificate suffix, %7
  * short name. */
 static char *expand_url(const struct chy_ca *ca, const char *url)
@@ -77,10 +92,10 @@ static char *expand_url(const struct chy_ca *ca, const char *url)
             continue;
         }
         switch (*++p) {
-        case '1': chy_buf_add_str(&b, ca->host); break;
-        case '3': chy_buf_add_str(&b, ca->sanitized); break;
+        case '1': add_encoded(&b, ca->host); break;
+        case '3': add_encoded(&b, ca->sanitized); break;
         case '4': break; /* the first certificate of a CA has no suffix */
-        case '7': chy_buf_add_str(&b, ca->short_name); break;
+        case '7': add_encoded(&b, ca->short_name); break;
         default: chy_buf_add_byte(&b, '%'); chy_buf_add_byte(&b, (uint8_t)*p);
         }
     }

@@ -17,7 +17,8 @@ static double daemon_cpu_s(pid_t pid)
     unsigned long user = 0, system_time = 0;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system_time) != 2) {
+    if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                    &system_time) != 2) {
         user = system_time = 0;
     }
     if (f) fclose(f);
@@ -40,15 +41,16 @@ static void make_ca(const char *dir, const char *key)
     struct chy_err err = {0};
     char ca[4200];
     snprintf(ca, sizeof(ca), "%s/ca/bench", dir);
-    struct chy_ca_init init = {.dir = ca,
-                               .common_name = "Bench CA",
-                               .key_alg = key,
-                               .days = 3650,
-                               .path_len = -1,
-                               .clock = &chy_system_clock,
-                               .setting = {{"AnonymousSubmit", "1"},
-                                           {"PolicyModules/policy-default/RequestDisposition", "1"},
-                                           {"PolicyModules/policy-default/DefaultProfile", "\"tls-server\""}}};
+    struct chy_ca_init init = {
+        .dir = ca,
+        .common_name = "Bench CA",
+        .key_alg = key,
+        .days = 3650,
+        .path_len = -1,
+        .clock = &chy_system_clock,
+        .setting = {{"AnonymousSubmit", "1"},
+                    {"PolicyModules/policy-default/RequestDisposition", "1"},
+                    {"PolicyModules/policy-default/DefaultProfile", "\"tls-server\""}}};
     if (chy_ca_create(&init, &err) != CHY_S_OK) {
         fprintf(stderr, "bench: %s\n", err.text);
         exit(1);
@@ -73,7 +75,8 @@ static void wait_until_up(const char *dir)
     char socket[4200];
     struct stat st;
     snprintf(socket, sizeof(socket), "%s/chancery.sock", dir);
-    for (int i = 0; i < 500 && stat(socket, &st) != 0; i++) usleep(10000);
+    for (int i = 0; i < 500 && stat(socket, &st) != 0; i++)
+        usleep(10000);
     usleep(50000);
 }
 
@@ -83,8 +86,8 @@ struct result {
     double bound_us, cpu_us, ratio, per_second, p50_ms, p99_ms, rss_mib;
 };
 
-static struct result measure(const char *bin, const char *what, const char *ca_key, const char *request_key,
-                             unsigned connections, double seconds)
+static struct result measure(const char *bin, const char *what, const char *ca_key,
+                             const char *request_key, unsigned connections, double seconds)
 {
     char dir[] = "bench-XXXXXX";
     struct bench_requests requests;
@@ -97,7 +100,11 @@ static struct result measure(const char *bin, const char *what, const char *ca_k
     make_ca(dir, ca_key);
     pid_t pid = start_daemon(bin, dir, port);
     wait_until_up(dir);
-    struct bench_load load = {.host = "127.0.0.1", .port = port, .connections = connections, .seconds = 1, .requests = &requests};
+    struct bench_load load = {.host = "127.0.0.1",
+                              .port = port,
+                              .connections = connections,
+                              .seconds = 1,
+                              .requests = &requests};
     bench_run_load(&load); /* warm */
     load.seconds = seconds;
     double before = daemon_cpu_s(pid);
@@ -118,11 +125,12 @@ static struct result measure(const char *bin, const char *what, const char *ca_k
 
 static void print_table(const struct result *r, size_t n)
 {
-    printf("%-28s %5s %10s %12s %7s %9s %8s %8s %8s\n", "issuance over HTTP, durable", "conns", "bound us", "daemon us",
-           "ratio", "certs/s", "p50 ms", "p99 ms", "RSS MiB");
+    printf("%-28s %5s %10s %12s %7s %9s %8s %8s %8s\n", "issuance over HTTP, durable", "conns",
+           "bound us", "daemon us", "ratio", "certs/s", "p50 ms", "p99 ms", "RSS MiB");
     for (size_t i = 0; i < n; i++) {
-        printf("%-28s %5u %10.1f %12.1f %7.2f %9.0f %8.2f %8.2f %8.1f\n", r[i].what, r[i].connections, r[i].bound_us,
-               r[i].cpu_us, r[i].ratio, r[i].per_second, r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
+        printf("%-28s %5u %10.1f %12.1f %7.2f %9.0f %8.2f %8.2f %8.1f\n", r[i].what,
+               r[i].connections, r[i].bound_us, r[i].cpu_us, r[i].ratio, r[i].per_second,
+               r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
     }
 }
 
@@ -132,9 +140,12 @@ static void write_json(const struct result *r, size_t n, const char *path)
     if (!f) return;
     fprintf(f, "[");
     for (size_t i = 0; i < n; i++) {
-        fprintf(f, "%s{\"what\":\"%s\",\"connections\":%u,\"bound_us\":%.2f,\"cpu_us\":%.2f,\"ratio\":%.3f,\"per_second\":%.0f,"
-                   "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"rss_mib\":%.1f}", i ? "," : "", r[i].what, r[i].connections,
-                r[i].bound_us, r[i].cpu_us, r[i].ratio, r[i].per_second, r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
+        fprintf(f,
+                "%s{\"what\":\"%s\",\"connections\":%u,\"bound_us\":%.2f,\"cpu_us\":%.2f,\"ratio\":"
+                "%.3f,\"per_second\":%.0f,"
+                "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"rss_mib\":%.1f}",
+                i ? "," : "", r[i].what, r[i].connections, r[i].bound_us, r[i].cpu_us, r[i].ratio,
+                r[i].per_second, r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
     }
     fprintf(f, "]\n");
     fclose(f);
@@ -155,9 +166,11 @@ int main(int argc, char **argv)
     r[n++] = measure(bin, "P-256 CA, P-256 requests", "p256", "p256", 1, seconds);
     r[n++] = measure(bin, "P-256 CA, P-256 requests", "p256", "p256", 64, seconds);
     r[n++] = measure(bin, "P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, seconds);
-    if (!quick) r[n++] = measure(bin, "RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, seconds);
+    if (!quick)
+        r[n++] = measure(bin, "RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, seconds);
     print_table(r, n);
     write_json(r, n, "bench.json");
-    printf("ratio = CPU of parse, verify, build and sign in memory / CPU of the daemon per durable certificate; also in bench.json\n");
+    printf("ratio = CPU of parse, verify, build and sign in memory / CPU of the daemon per durable "
+           "certificate; also in bench.json\n");
     return 0;
 }

@@ -1,4 +1,5 @@
-/* The benchmark: what the cryptography alone costs, and what a durable certificate costs over HTTP. */
+/* The benchmark: what the cryptography alone costs, and what a durable certificate costs over HTTP.
+ */
 #ifndef BENCH_H
 #define BENCH_H
 

@@ -12,7 +12,8 @@ int64_t bench_cpu_us(void)
 {
     struct rusage ru;
     getrusage(RUSAGE_SELF, &ru);
-    return (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_usec;
+    return (int64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
+           ru.ru_stime.tv_usec;
 }
 
 static void die_on(chy_hresult hr, const struct chy_err *err, const char *what)
@@ -45,7 +46,8 @@ void bench_make_requests(struct bench_requests *out, size_t n, const char *key_a
         chy_name_add(&subject, cn->oid, cn->tag, chy_span_cstr(name));
         chy_name_close(&subject, mark);
         chy_buf_init(&out->der[i], 8192);
-        die_on(chy_key_request(key, chy_buf_span(&subject), &gn, 1, &out->der[i], &err), &err, "request");
+        die_on(chy_key_request(key, chy_buf_span(&subject), &gn, 1, &out->der[i], &err), &err,
+               "request");
         chy_buf_free(&subject);
     }
     chy_key_free(key);
@@ -53,7 +55,8 @@ void bench_make_requests(struct bench_requests *out, size_t n, const char *key_a
 
 void bench_free_requests(struct bench_requests *r)
 {
-    for (size_t i = 0; i < r->n; i++) chy_buf_free(&r->der[i]);
+    for (size_t i = 0; i < r->n; i++)
+        chy_buf_free(&r->der[i]);
     chy_free(r->der);
 }
 
@@ -87,7 +90,9 @@ static void one(struct bound *b, struct chy_span der)
                                    .n_ext = b->csr.n_ext};
     die_on(chy_cert_build_tbs(&parts, &b->tbs, &err), &err, "build");
     die_on(chy_signer_sign(b->signer, chy_buf_span(&b->tbs), &b->sig, &err), &err, "sign");
-    die_on(chy_cert_assemble(chy_buf_span(&b->tbs), b->alg->der, chy_buf_span(&b->sig), &b->cert, &err), &err, "assemble");
+    die_on(chy_cert_assemble(chy_buf_span(&b->tbs), b->alg->der, chy_buf_span(&b->sig), &b->cert,
+                             &err),
+           &err, "assemble");
 }
 
 double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n)
@@ -96,20 +101,24 @@ double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t
     struct chy_key *key = NULL;
     struct bound *b = chy_calloc(1, sizeof(*b));
     struct chy_buf *bufs[] = {&b->issuer, &b->tbs, &b->sig, &b->cert};
-    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++) chy_buf_init(bufs[i], 65536);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
+        chy_buf_init(bufs[i], 65536);
     die_on(chy_key_generate(ca_key, &key, &err), &err, "CA key");
     b->alg = chy_key_sig_alg(key, NULL, &err);
     die_on(chy_signer_new(key, b->alg, &b->signer, &err), &err, "signer");
     die_on(chy_name_from_text("CN=Bench CA", &b->issuer, &err), &err, "issuer");
     b->verifier = chy_verifier_new(&err);
-    for (size_t i = 0; i < n / 10; i++) one(b, chy_buf_span(&r->der[i % r->n]));
+    for (size_t i = 0; i < n / 10; i++)
+        one(b, chy_buf_span(&r->der[i % r->n]));
     int64_t start = bench_cpu_us();
-    for (size_t i = 0; i < n; i++) one(b, chy_buf_span(&r->der[i % r->n]));
+    for (size_t i = 0; i < n; i++)
+        one(b, chy_buf_span(&r->der[i % r->n]));
     double us = (double)(bench_cpu_us() - start) / (double)n;
     chy_signer_free(b->signer);
     chy_verifier_free(b->verifier);
     chy_key_free(key);
-    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++) chy_buf_free(bufs[i]);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
+        chy_buf_free(bufs[i]);
     chy_free(b);
     return us;
 }

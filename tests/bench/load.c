@@ -48,9 +48,11 @@ static void send_next(struct run *r, struct conn *c)
 {
     const struct chy_buf *der = &r->l->requests->der[r->next++ % r->l->requests->n];
     char out[ANSWER_MAX];
-    int n = snprintf(out, sizeof(out),
-                     "POST /api/v1/requests HTTP/1.1\r\nHost: bench\r\nContent-Type: application/pkcs10\r\n"
-                     "Accept: application/pkix-cert\r\nContent-Length: %zu\r\n\r\n", der->n);
+    int n = snprintf(
+        out, sizeof(out),
+        "POST /api/v1/requests HTTP/1.1\r\nHost: bench\r\nContent-Type: application/pkcs10\r\n"
+        "Accept: application/pkix-cert\r\nContent-Length: %zu\r\n\r\n",
+        der->n);
     memcpy(out + n, der->p, der->n);
     c->sent_at = chy_monotonic(&chy_system_clock);
     c->have = 0;
@@ -88,7 +90,8 @@ static void on_readable(struct run *r, struct conn *c)
         r->l->other++;
     }
     int64_t now = chy_monotonic(&chy_system_clock);
-    if (r->n_samples < MAX_SAMPLES) r->sample_ms[r->n_samples++] = (float)(now - c->sent_at) / 1000.0f;
+    if (r->n_samples < MAX_SAMPLES)
+        r->sample_ms[r->n_samples++] = (float)(now - c->sent_at) / 1000.0f;
     if (now < r->end) send_next(r, c);
 }
 
@@ -117,11 +120,13 @@ void bench_run_load(struct bench_load *l)
     while (now < r.end) {
         struct epoll_event e[64];
         int n = epoll_wait(ep, e, 64, 100);
-        for (int i = 0; i < n; i++) on_readable(&r, e[i].data.ptr);
+        for (int i = 0; i < n; i++)
+            on_readable(&r, e[i].data.ptr);
         now = chy_monotonic(&chy_system_clock);
     }
     l->elapsed_s = (double)(now - start) / 1e6;
-    for (unsigned i = 0; i < l->connections; i++) close(r.conn[i].fd);
+    for (unsigned i = 0; i < l->connections; i++)
+        close(r.conn[i].fd);
     close(ep);
     qsort(r.sample_ms, r.n_samples, sizeof(float), by_value);
     if (r.n_samples) {
