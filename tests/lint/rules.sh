@@ -13,7 +13,7 @@ $hits"
 hits=$(grep -rnE '[^_a-z](malloc|calloc|realloc|strdup|strndup)\(' src --include='*.c' | grep -v '^src/base/mem.c' | grep -vE '^\S+:\s*(/?\*)' || true)
 [ -z "$hits" ] || note "memory is asked for in base/mem.c only:
 $hits"
-hits=$(grep -rnE 'T[O]DO|F[I]XME|X[X]X' src modules include tests docs README.md 2>/dev/null || true)
+hits=$(grep -rnwE 'T[O]DO|F[I]XME|X[X]X' src modules include tests docs README.md 2>/dev/null || true)
 [ -z "$hits" ] || note "unfinished business:
 $hits"
 for f in $files; do
