@@ -31,7 +31,8 @@ typedef struct chy_module_class {
     chy_long (*policy_verify)(chy_task *task);
     chy_hresult (*exit_init)(chy_task *task, chy_long *events);
     chy_hresult (*exit_notify)(chy_task *task, chy_long event);
-    void (*done)(void *state); /* on every state before it is freed, even if init failed; or NULL */
+    /* Frees what a state holds; called once per state, also if init failed. NULL: nothing to do. */
+    void (*done)(const chy_host *host, void *state);
 } chy_module_class;
 
 typedef struct chy_module_object {
@@ -81,7 +82,7 @@ static inline void *chy_zeroed(const chy_host *host, size_t n)
 
 static inline void chy_state_free(chy_module_object *o, void *state)
 {
-    if (state && o->cls->done) o->cls->done(state);
+    if (state && o->cls->done) o->cls->done(&o->host, state);
     o->host.vt->free(state);
 }
 
@@ -426,7 +427,7 @@ static inline chy_hresult chy_module_create(const chy_module_class *cls, const c
     CHY_MODULE_EXPORT const chy_module_info *chy_module_entry(void)
 
 /* name: "example-exit"; class_name: "ExampleExit.Exit"; state: the type of the module's own state
- * (char for none); done: frees what a state holds. */
+ * (char for none); done: void (const chy_host *host, void *state), frees what a state holds. */
 #define CHY_EXIT_MODULE_DONE(name, class_name, version, description, state, init, notify, done)    \
     static const chy_exit_vtbl chy_own_table = {CHY_MODULE_HEADER(chy_exit_vtbl, CHY_IID_EXIT),    \
                                                 chy_module_release,                                \

@@ -14,10 +14,10 @@ static chy_hresult init(chy_task *task, chy_long *events)
     return chy_setting_long(task->host, "Events", *events, events);
 }
 
-static void done(void *state)
+static void done(const chy_host *host, void *state)
 {
     struct seen *s = (struct seen *)state;
-    s->memory = NULL;
+    host->vt->free(s->memory);
 }
 
 static chy_hresult extension(chy_task *task, const char *name, void *arg)

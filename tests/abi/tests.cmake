@@ -63,3 +63,9 @@ add_executable(abi_test_easy ${abi}/test_easy.c)
 target_include_directories(abi_test_easy PRIVATE ${CMAKE_SOURCE_DIR}/include)
 target_link_libraries(abi_test_easy PRIVATE chy_flags PkgConfig::CMOCKA)
 add_test(NAME abi/easy COMMAND abi_test_easy)
+
+# The examples and one module that reads everything, through the real host.
+add_executable(abi_test_examples ${abi}/test_examples.c)
+target_link_libraries(abi_test_examples PRIVATE chy_module chy_flags PkgConfig::CMOCKA)
+add_dependencies(abi_test_examples example-exit example-policy abi-both-exit)
+add_test(NAME abi/examples COMMAND abi_test_examples ${CMAKE_BINARY_DIR}/modules ${abi_modules}/modules)
