@@ -1,12 +1,13 @@
-/* The numbers of AD CS, under their own names with CHY_ in front: dispositions, events, property types,
- * flags and HRESULTs. Logs and clients that know the originals can compare them as they are.
+/* The numbers of AD CS, under their own names with CHY_ in front: dispositions, events, property
+ * types, flags and HRESULTs. Logs and clients that know the originals can compare them as they are.
  */
 #ifndef CHANCERY_CODES_H
 #define CHANCERY_CODES_H
 
 #include <chancery/types.h>
 
-#define CHY_HR(x) ((chy_hresult)(x)) /* a 32-bit pattern as the signed number that crosses the border */
+#define CHY_HR(x)                                                                                  \
+    ((chy_hresult)(x)) /* a 32-bit pattern as the signed number that crosses the border */
 
 /* Answers of VerifyRequest. */
 #define CHY_VR_PENDING 0

@@ -8,7 +8,12 @@
 
 enum { CHY_MAX_LISTEN = 8, CHY_MAX_PERMIT = 32 };
 
-enum chy_exit_status { CHY_EXIT_OK = 0, CHY_EXIT_USAGE = 2, CHY_EXIT_CONFIG = 3, CHY_EXIT_START = 4 };
+enum chy_exit_status {
+    CHY_EXIT_OK = 0,
+    CHY_EXIT_USAGE = 2,
+    CHY_EXIT_CONFIG = 3,
+    CHY_EXIT_START = 4
+};
 
 struct chy_options {
     char *config, *dir, *socket, *module_dir, *host, *name, *key_alg;

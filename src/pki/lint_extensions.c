@@ -64,7 +64,7 @@ struct oid_text {
 
 static struct oid_text named(struct chy_span oid)
 {
-    struct oid_text out;
+    struct oid_text out = {{0}};
     if (!chy_oid_to_text(oid, out.text, sizeof out.text)) out.text[0] = 0;
     return out;
 }
