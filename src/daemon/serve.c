@@ -131,7 +131,9 @@ static void on_reload(void *arg)
 {
     struct chy_daemon *d = arg;
     struct chy_err err = {0};
-    if (d->options->n_https && chy_tls_identity(d, &err) != CHY_S_OK) {
+    /* Files only: a certificate of our own CA would need the pipeline, for which the loop cannot
+     * wait. */
+    if (d->options->tls_cert && chy_tls_identity(d, &err) != CHY_S_OK) {
         chy_log(CHY_LOG_LEVEL_ERROR, "tls.reload", "error", err.text, NULL);
     }
 }
@@ -140,8 +142,7 @@ static chy_hresult watch(struct chy_daemon *d, struct chy_err *err)
 {
     chy_hresult hr = chy_net_on_signal(d->net, SIGTERM, on_stop, d, err);
     if (hr == CHY_S_OK) hr = chy_net_on_signal(d->net, SIGINT, on_stop, d, err);
-    if (hr == CHY_S_OK && d->options->tls_cert)
-        hr = chy_net_on_signal(d->net, SIGHUP, on_reload, d, err);
+    if (hr == CHY_S_OK) hr = chy_net_on_signal(d->net, SIGHUP, on_reload, d, err);
     if (hr == CHY_S_OK && d->options->exit_on_eof)
         hr = chy_net_on_stdin_eof(d->net, on_stop, d, err);
     return hr;
