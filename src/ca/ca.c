@@ -11,7 +11,7 @@
 #include "ca/ca_internal.h"
 #include "pki/lint.h"
 
-enum { PEM_MAX = 1 << 20, DRAIN_SECONDS = 30 };
+enum { PEM_MAX = 1 << 20, DRAIN_SECONDS = 10 };
 
 static chy_hresult read_file(struct chy_ca *ca, const char *name, struct chy_buf *out,
                              struct chy_err *err)

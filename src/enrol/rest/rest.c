@@ -46,29 +46,30 @@ static void submit(struct chy_exchange *x, void *arg)
 }
 
 static bool read_row(struct chy_service *s, struct chy_exchange *x, struct chy_ca *ca,
-                     struct chy_row *row)
+                     struct chy_caller *caller, struct chy_row *row)
 {
-    struct chy_caller caller;
     struct chy_err err = {0};
     int32_t id;
     if (!parse_id(x, &id)) return false;
-    chy_service_caller(s, x, ca, &caller);
-    if (chy_ca_request(ca, &caller, id, chy_exchange_arena(x), row, &err) == CHY_S_OK) return true;
+    chy_service_caller(s, x, ca, caller);
+    if (chy_ca_request(ca, caller, id, chy_exchange_arena(x), row, &err) == CHY_S_OK) return true;
     chy_exchange_problem(x, &err);
     return false;
 }
 
+/* Who may only enrol learns what became of an id, not what others asked for. */
 static void show(struct chy_exchange *x, void *arg)
 {
     struct chy_service *s = arg;
     struct chy_ca *ca = chy_service_ca(s, x);
+    struct chy_caller caller;
     struct chy_row row;
     struct chy_buf b;
     struct chy_json j;
-    if (!ca || !read_row(s, x, ca, &row)) return;
+    if (!ca || !read_row(s, x, ca, &caller, &row)) return;
     chy_buf_init(&b, ANSWER_MAX);
     chy_json_begin(&j, &b);
-    chy_row_json(&j, NULL, &row, true);
+    chy_row_json(&j, NULL, &row, (caller.access & ~(uint32_t)CHY_CA_ACCESS_ENROLL) != 0);
     chy_exchange_reply(x, 200, "application/json", chy_buf_span(&b));
     chy_buf_free(&b);
 }
@@ -77,9 +78,10 @@ static void certificate(struct chy_exchange *x, void *arg)
 {
     struct chy_service *s = arg;
     struct chy_ca *ca = chy_service_ca(s, x);
+    struct chy_caller caller;
     struct chy_row row;
     struct chy_err err = {0};
-    if (!ca || !read_row(s, x, ca, &row)) return;
+    if (!ca || !read_row(s, x, ca, &caller, &row)) return;
     if (row.raw_certificate.n) {
         enum chy_accept accept = chy_rest_accept(x);
         chy_rest_certificate(x, ca, accept == CHY_ACCEPT_JSON ? CHY_ACCEPT_PEM : accept, 200,
