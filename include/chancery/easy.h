@@ -90,6 +90,7 @@ static inline int chy_is_host_name(const char *s)
 {
     size_t label = 0, n = 0;
     for (; s[n]; n++) {
+        if (n == 253) return 0;
         char c = chy_text_lower(s[n]);
         int letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
         int ends = !s[n + 1] || s[n + 1] == '.';
@@ -101,7 +102,7 @@ static inline int chy_is_host_name(const char *s)
             return 0;
         }
     }
-    return n <= 253 && label > 0;
+    return label > 0;
 }
 
 /* 1 when name is a host name with at least one label in front of domain. */
@@ -148,11 +149,9 @@ static inline void chy_time_text(chy_time t, char out[CHY_TIME_TEXT])
 /* These lend what they are given: good as arguments, never to be cleared. */
 static inline chy_variant chy_variant_null(void)
 {
-    chy_variant v;
+    chy_variant v = {CHY_VT_NULL, 0, {0}};
     for (size_t i = 0; i < sizeof v.u.pad; i++)
         v.u.pad[i] = 0;
-    v.vt = CHY_VT_NULL;
-    v.reserved = 0;
     return v;
 }
 
@@ -425,7 +424,7 @@ static inline chy_hresult chy_extension_bytes(const chy_task *task, const char *
     chy_variant v = chy_variant_empty();
     const chy_server_policy *p = &task->policy;
     const chy_server_exit *e = &task->exit;
-    chy_long unused, *f = flags ? flags : &unused;
+    chy_long unused = 0, *f = flags ? flags : &unused;
     out->p = NULL;
     out->n = 0;
     *f = 0;
