@@ -52,8 +52,10 @@ static void complete(struct chy_request *r, chy_hresult status)
         }
     }
     (void)CHY_FAULT("reply.before");
-    if (r->done) r->done(&o, r->done_arg);
+    /* The id is free before the answer leaves: who acts on the answer at once must not find it
+     * taken. */
     if (r->id) chy_ids_unlock(r->ca, r->id);
+    if (r->done) r->done(&o, r->done_arg);
     chy_request_unref(r);
 }
 
