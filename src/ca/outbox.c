@@ -63,7 +63,8 @@ static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
 
 enum told { TOLD, STILL_OWED, LOST /* this thread was given up: touch nothing */ };
 
-/* AD CS: a Notify that fails is logged and otherwise ignored. */
+/* AD CS: a Notify that fails is logged and otherwise ignored. One that was never made, because the
+ * module is out of use, stays owed. */
 static enum told notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long event,
                         struct chy_request *r)
 {
@@ -80,8 +81,7 @@ static enum told notify(struct chy_ca *ca, struct chy_exit_slot *slot, chy_long 
             "error", err.text, NULL);
     struct chy_instance_info info;
     chy_instance_info(slot->instance, &info);
-    return !abandoned &&
-           !info.quarantined; /* AD CS: a failing Notify is logged and otherwise ignored */
+    return info.quarantined ? STILL_OWED : TOLD;
 }
 
 /* False: the thread is lost. */

@@ -257,7 +257,7 @@ class Events(Officer):
         expected = sorted("%d.cer" % i for i in ids)
         self.assertTrue(until(lambda: self.files() == expected), self.files())
 
-    def test_owed_while_the_module_fails(self):
+    def test_module_that_fails(self):
         """AD CS logs a failing Notify and goes on; the certificate is not held up by it."""
         self.d.policy("RequestDisposition", 1)
         os.rmdir(self.out)
@@ -265,6 +265,7 @@ class Events(Officer):
         self.assertEqual(answer.status, 201)
         self.assertTrue(until(lambda: self.d.metric("exit_failures_total") == 1))
         self.assertEqual(self.d.ask("GET", "/readyz").status, 200)
+        self.assertTrue(until(lambda: self.d.metric("exit_backlog") == 0))
         os.mkdir(self.out)
         again = self.d.submit(make_csr()).json["request_id"]
         self.assertTrue(until(lambda: self.files() == ["%d.cer" % again]), self.files())
