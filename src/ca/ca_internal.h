@@ -181,6 +181,7 @@ void chy_ids_unlock(struct chy_ca *ca, int32_t id);
 CHY_MUST_USE chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err);
 void chy_health_stop(struct chy_ca *ca);
 void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err);
+void chy_health_check_policy(struct chy_ca *ca); /* after a call overran its deadline */
 /* May it sign now? E.g. CERTSRV_E_SERVER_SUSPENDED with the reason. */
 CHY_MUST_USE chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err);
 /* request.c */

@@ -36,6 +36,20 @@ void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err)
     set_trouble(ca, CHY_TROUBLE_STORE, ca->store_error, sizeof(ca->store_error), err->text);
 }
 
+void chy_health_check_policy(struct chy_ca *ca)
+{
+    struct chy_instance_info info;
+    char text[200];
+    if (!ca->policy) return;
+    chy_instance_info(ca->policy, &info);
+    if (!info.quarantined) return;
+    snprintf(text, sizeof(text),
+             "policy module %.64s is out of use since a call overran its deadline: mend it and "
+             "restart",
+             info.name);
+    set_trouble(ca, CHY_TROUBLE_POLICY, ca->policy_error, sizeof(ca->policy_error), text);
+}
+
 /* Wall time against the monotonic clock, and against what the database has seen: a step is noticed
  * before it can reach a certificate. */
 static void check_clock(struct chy_ca *ca)
