@@ -392,7 +392,8 @@ class Exit(Served):
 
     def test_hanging_one_holds_nothing_up_and_its_events_stay_owed(self):
         out = self.temp()
-        self.configure(("ExitModules/Active", [self.module("slow", HANGING_EXIT), "exit-publish"]),
+        slow = self.module("slow", HANGING_EXIT)
+        self.configure(("ExitModules/Active", [slow, "exit-publish"]),
                        ("ExitModules/exit-publish/Folder", out), ("ExitModules/exit-publish/Always", 1),
                        ("ModuleTimeoutMilliseconds", 300))
         d = self.begin()
@@ -406,8 +407,7 @@ class Exit(Served):
             owed = db.execute("SELECT request_id,module FROM outbox ORDER BY seq").fetchall()
         db.close()
         self.assertEqual([i for i, _ in owed], ids)
-        mended = self.module("slow", HANGING_EXIT.replace("for (;;) sleep(1);", "return CHY_S_OK;"))
-        self.configure(("ExitModules/Active", [mended, "exit-publish"]))
+        os.rename(self.module("slow", HANGING_EXIT.replace("for (;;) sleep(1);", "return CHY_S_OK;")), slow)
         d = self.begin()
         self.assertTrue(until(lambda: d.metric("exit_calls_total") == len(ids)), d.metric("exit_calls_total"))
         d.stop()
