@@ -113,18 +113,18 @@ static inline void chy_module_release(void *self)
 
 /* ---- late binding ---- */
 
-typedef struct chy_late_call {
+typedef struct chy_late {
     const char *method;
     const chy_variant *args;
     uint32_t nargs;
     uint32_t *bad_arg;
     const chy_variant *result; /* only whether there is one */
     chy_hresult refused;       /* why the call does not reach a method */
-} chy_late_call;
+} chy_late;
 
 /* 1 when the call is of this method and its arguments fit the pattern: s text, l LONG or BOOL,
  * v anything; > stands at the end where the method has a result. */
-static inline int chy_late_is(chy_late_call *c, const char *method, const char *pattern)
+static inline int chy_late_is(chy_late *c, const char *method, const char *pattern)
 {
     uint32_t i = 0;
     if (!chy_text_same(c->method, method)) return 0;
@@ -143,16 +143,16 @@ static inline int chy_late_is(chy_late_call *c, const char *method, const char *
     return c->refused == CHY_S_OK;
 }
 
-static inline chy_late_call chy_late_begin(const char *method, const chy_variant *args,
-                                           uint32_t nargs, chy_variant *result, uint32_t *bad_arg)
+static inline chy_late chy_late_begin(const char *method, const chy_variant *args, uint32_t nargs,
+                                      chy_variant *result, uint32_t *bad_arg)
 {
-    chy_late_call c = {method ? method : "", args, nargs, bad_arg, result, CHY_DISP_E_UNKNOWNNAME};
+    chy_late c = {method ? method : "", args, nargs, bad_arg, result, CHY_DISP_E_UNKNOWNNAME};
     if (result) *result = chy_variant_empty();
     return c;
 }
 
 /* A method's failure travels as an exception that carries its number. */
-static inline chy_hresult chy_late_end(const chy_module_object *o, const chy_late_call *c,
+static inline chy_hresult chy_late_end(const chy_module_object *o, const chy_late *c,
                                        chy_hresult hr, chy_excep *excep)
 {
     if (CHY_FAILED(c->refused)) return c->refused;
@@ -213,7 +213,7 @@ static inline chy_hresult chy_manage_invoke(void *self, const char *method, cons
                                             uint32_t nargs, chy_variant *result, chy_excep *excep,
                                             uint32_t *bad_arg)
 {
-    chy_late_call c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
     chy_hresult hr = CHY_S_OK;
     if (chy_late_is(&c, "GetProperty", "sssl>"))
         hr = chy_manage_get(self, args[0].u.s.p, args[1].u.s.p, args[2].u.s.p, args[3].u.l, result);
@@ -244,8 +244,7 @@ static inline chy_hresult chy_module_manage(void *self, chy_manage_module *out)
 }
 
 /* GetDescription and GetManageModule; the pair in an object result is the receiver's to free. */
-static inline chy_hresult chy_module_invoke(chy_module_object *o, chy_late_call *c,
-                                            chy_variant *result)
+static inline chy_hresult chy_module_invoke(chy_module_object *o, chy_late *c, chy_variant *result)
 {
     chy_manage_module m;
     if (chy_late_is(c, "GetDescription", ">"))
@@ -306,7 +305,7 @@ static inline chy_hresult chy_policy_class_invoke(void *self, const char *method
                                                   uint32_t *bad_arg)
 {
     chy_module_object *o = (chy_module_object *)self;
-    chy_late_call c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
     chy_long disposition = CHY_VR_INSTANT_BAD;
     chy_hresult hr;
     if (chy_late_is(&c, "Initialize", "s")) {
@@ -351,7 +350,7 @@ static inline chy_hresult chy_exit_class_invoke(void *self, const char *method,
                                                 uint32_t *bad_arg)
 {
     chy_module_object *o = (chy_module_object *)self;
-    chy_late_call c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
     chy_long events = CHY_EXITEVENT_INVALID;
     chy_hresult hr;
     if (chy_late_is(&c, "Initialize", "s>")) {
