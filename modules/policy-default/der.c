@@ -1,6 +1,5 @@
 #include "der.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool read_length(struct der *in, size_t *len)
@@ -36,6 +35,12 @@ bool der_next(struct der *in, uint8_t *tag, struct der *value)
     in->p += len;
     in->n -= len;
     return true;
+}
+
+void der_start(struct der_out *o)
+{
+    o->n = 0;
+    o->full = false;
 }
 
 void der_put(struct der_out *o, const void *p, size_t n)
@@ -102,9 +107,8 @@ bool der_put_oid(struct der_out *o, const char *dotted)
             n += put_arc(b + n, arcs == 1 ? first * 40 + v : v);
         }
         if (*p == 0) {
-            if (arcs < 1) return false;
             der_put_tlv(o, 0x06, b, n);
-            return true;
+            return arcs > 0 && !o->full;
         }
         if (*p++ != '.') return false;
     }

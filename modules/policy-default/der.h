@@ -15,11 +15,12 @@ struct der {
 bool der_next(struct der *in, uint8_t *tag, struct der *value);
 
 struct der_out {
-    uint8_t b[4096];
     size_t n;
     bool full;
+    uint8_t b[4096]; /* the first n count */
 };
 
+void der_start(struct der_out *o);
 void der_put(struct der_out *o, const void *p, size_t n);
 void der_put_tlv(struct der_out *o, uint8_t tag, const void *p, size_t n);
 /* Dotted text as an OBJECT IDENTIFIER TLV; false when it is not one. */

@@ -58,7 +58,11 @@ static chy_hresult configure(void *self, const char *config, const char *storage
 {
     struct manage *m = self;
     (void)config, (void)storage;
-    return m->policy && (flags & CHY_CMM_REFRESHONLY) ? policy_reload(m->policy) : CHY_S_OK;
+    if (!(flags & CHY_CMM_REFRESHONLY)) return CHY_S_OK;
+    struct policy *p = m->policy ? m->policy : policy_of_host(&m->host);
+    chy_hresult hr = p ? policy_reload(p) : CHY_S_OK;
+    if (p && !m->policy) policy_unref(p);
+    return hr;
 }
 
 static const chy_manage_module_vtbl manage_vtbl = {

@@ -15,12 +15,18 @@ struct list {
 bool list_add(struct list *l, const char *p, size_t n);
 bool list_has(const struct list *l, const char *s);
 void list_free(struct list *l);
-/* A copy with list elements separated by commas, blanks or newlines in text. */
+/* Adds the elements of text, which commas, blanks or newlines separate. */
 bool list_split(struct list *l, const char *text);
 
 enum { SAN_DNS = 1, SAN_IP = 2, SAN_EMAIL = 4, SAN_URI = 8, SAN_UPN = 16, SAN_DIRNAME = 32 };
 enum { SUBJECT_REQUEST, SUBJECT_NONE, SUBJECT_CN_FROM_SAN };
-enum { KU_KEY_ENCIPHERMENT = 1 << 2, KU_KEY_AGREEMENT = 1 << 4 };
+/* Bits of KeyUsage in the order of RFC 5280 4.2.1.3, the first one lowest. */
+enum {
+    KU_DIGITAL_SIGNATURE = 1 << 0,
+    KU_KEY_ENCIPHERMENT = 1 << 2,
+    KU_KEY_CERT_SIGN = 1 << 5,
+    KU_CRL_SIGN = 1 << 6
+};
 
 struct profile {
     char name[65];
@@ -28,63 +34,100 @@ struct profile {
     int64_t min_rsa_bits, max_names, validity_days, path_length;
     unsigned san_types, key_usage, subject_from;
     bool san_required, san_from_cn, cn_in_san, wildcard, eku_from_request, ca, pending, nocheck,
-        deny;
+        deny, path_length_given;
 };
 
 struct config {
     unsigned refs;
     chy_long disposition, edit_flags;
     bool edit_flags_set;
+    int64_t ca_path_length; /* -1: none, -2: not set */
     char default_profile[65];
     struct list enable_ext, disable_ext, enroll;
     struct profile *profiles;
     size_t n;
 };
 
-/* 0, or what is wrong with the value; name is the setting's name inside of the profile. */
+/* NULL, or what is wrong with the value; name is the setting's name inside of the profile. */
 const char *profile_set(struct profile *p, const char *name, const struct list *value);
-struct profile *config_profile(struct config *c, const char *name, bool add);
+const struct profile *config_profile(const struct config *c, const char *name);
+struct profile *config_profile_add(struct config *c, const char *name);
 bool profiles_builtin(struct config *c);
 void profile_free(struct profile *p);
 
 chy_hresult config_load(const chy_host *host, struct config **out);
 void config_free(struct config *c);
 
+/* A public key as KeyTypes speaks of it. */
+enum key_family { KEY_OTHER, KEY_RSA, KEY_EC, KEY_ED };
+struct key {
+    enum key_family family;
+    int64_t bits;
+};
+/* A type is rsa, rsa2048, rsa2048+, p256, p384+, ed25519, …; a plus means this size or more. */
+bool key_type_ok(const char *type);
+bool key_type_matches(const char *type, struct key k);
+
 /* Checks a DER GeneralNames against the profile. NULL: fine; else the rule that refuses it, with
- * the name in why. found takes the types seen, cn_seen whether cn is among the names. */
-const char *san_check(const struct profile *p, struct der names, const char *cn, unsigned *found,
-                      bool *cn_seen, char *why, size_t why_size);
+ * the name in why. cn_seen takes whether cn is among the names. */
+const char *san_check(const struct profile *p, struct der names, const char *cn, bool *cn_seen,
+                      char *why, size_t why_size);
 /* The first DNS name of checked names as text; false: there is none that fits. */
 bool san_first_dns(struct der names, char *out, size_t size);
 /* Appends cn as a GeneralName of its kind; false when it is neither a host name nor an address. */
 bool san_from_text(struct der_out *o, const char *cn);
+/* Appends what an attribute SAN says ("dns=a.test&ip=192.0.2.1"); NULL, or what is wrong. */
+const char *san_from_attribute(struct der_out *o, const char *text);
+/* A pattern of SanNames: a host name, "*." and a domain, an address or a network. */
+bool san_pattern_ok(const char *pattern);
 
 struct work {
     const chy_host *host;
     const struct config *c;
-    const struct profile *p;
+    const struct profile *p; /* NULL: AD CS's stand-alone way, without a profile */
     chy_server_policy sp;
     chy_long context;
-    bool is_new, rsa, subject_empty;
+    bool is_new, subject_empty, pend;
+    struct key key;
     char cn[260];
 };
 
-/* Both return a negative number that denies the request. */
+/* Each answers with a negative number that denies the request. */
 chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-chy_hresult ext_apply_profile(struct work *w);
-chy_hresult ext_apply_lists(struct work *w);
-chy_hresult ext_disable_listed(struct work *w);
-chy_hresult ext_set(struct work *w, const char *oid, bool critical, const uint8_t *p, size_t n);
+/* S_FALSE and NULL: the request has no such attribute; else *out goes to the host's free. */
+chy_hresult attribute(struct work *w, const char *name, char **out);
+chy_hresult cert_long(struct work *w, const char *name, chy_long *out);
+chy_hresult choose_profile(struct work *w);
+chy_hresult key_apply(struct work *w);
 chy_hresult names_apply(struct work *w);
 chy_hresult validity_apply(struct work *w);
 chy_hresult verify(struct work *w, chy_long *disposition);
-bool attribute(struct work *w, const char *name, char *out, size_t size);
+
+/* S_FALSE and an empty variant: there is none; else *v goes to the host's variant_clear. */
+chy_hresult ext_get(struct work *w, const char *oid, chy_variant *v, chy_long *flags);
+/* Sets an extension unless an administrator set it on the pending request: that one wins. */
+chy_hresult ext_set(struct work *w, const char *oid, bool critical, uint8_t *p, size_t n);
+chy_hresult ext_switch_off(struct work *w, const char *oid, chy_variant *v);
+bool ext_from_admin(const struct work *w, chy_long flags);
+/* Switches off what the policy set at an earlier look at this request. */
+chy_hresult ext_forget(struct work *w);
+chy_hresult ext_apply_profile(struct work *w);
+chy_hresult ext_disable_listed(struct work *w);
+/* Enables the request's own extension, unchanged. */
+chy_hresult ext_enable(struct work *w, const char *oid);
+chy_hresult ext_names(struct work *w, struct list *out);
+chy_hresult set_key_usage(struct work *w, unsigned bits);
+chy_hresult set_basic_constraints(struct work *w, bool critical, int64_t path_length);
+chy_hresult set_oids(struct work *w, const char *oid, const struct list *l, bool nested);
+chy_hresult standalone_apply(struct work *w);
 
 struct policy;
 chy_hresult policy_reload(struct policy *p);
 void policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
+/* The live policy that was made for this host, with a reference; or NULL. */
+struct policy *policy_of_host(const chy_host *host);
 chy_hresult manage_new(const chy_host *host, struct policy *p, chy_manage_module *out);
 
 #endif

@@ -6,16 +6,33 @@
 
 struct policy {
     chy_host host;
-    pthread_mutex_t lock; /* guards refs and the pointer config, never held during a verify */
-    unsigned refs;
+    pthread_mutex_t lock; /* guards the pointer config and its count, never held during a verify */
     struct config *config;
+    unsigned refs;       /* guarded by all_lock, as is next */
+    struct policy *next; /* the next live policy of this process */
 };
+
+/* A manage object that is made by its class name must find the policy whose settings it refreshes:
+ * the ABI gives it nothing but the host, so the live ones are kept here. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct policy *all;
 
 void policy_ref(struct policy *p)
 {
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&all_lock);
     p->refs++;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&all_lock);
+}
+
+struct policy *policy_of_host(const chy_host *host)
+{
+    pthread_mutex_lock(&all_lock);
+    struct policy *p = all;
+    while (p && p->host.self != host->self)
+        p = p->next;
+    if (p) p->refs++;
+    pthread_mutex_unlock(&all_lock);
+    return p;
 }
 
 static struct config *config_take(struct policy *p)
@@ -37,9 +54,14 @@ static void config_put(struct policy *p, struct config *c)
 
 void policy_unref(struct policy *p)
 {
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&all_lock);
     bool last = --p->refs == 0;
-    pthread_mutex_unlock(&p->lock);
+    for (struct policy **at = &all; last && *at; at = &(*at)->next) {
+        if (*at != p) continue;
+        *at = p->next;
+        break;
+    }
+    pthread_mutex_unlock(&all_lock);
     if (!last) return;
     config_put(p, p->config);
     pthread_mutex_destroy(&p->lock);
@@ -137,6 +159,10 @@ static chy_hresult create(const chy_host *host, const char *class_name, chy_obje
     p->host = *host;
     p->refs = 1;
     pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_lock(&all_lock);
+    p->next = all;
+    all = p;
+    pthread_mutex_unlock(&all_lock);
     *out = (chy_object){&policy_vtbl.h, p};
     return CHY_S_OK;
 }

@@ -41,6 +41,10 @@ bool list_split(struct list *l, const char *text)
     return true;
 }
 
+static const char *const subject_parts[] = {
+    "CommonName", "Country",  "DeviceSerialNumber",  "DomainComponent",  "EMail", "GivenName",
+    "Initials",   "Locality", "Organization",        "OrgUnit",          "State", "StreetAddress",
+    "SurName",    "Title",    "UnstructuredAddress", "UnstructuredName", NULL};
 static const char *const ku_names[] = {
     "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
     "keyCertSign",      "cRLSign",        "encipherOnly",    "decipherOnly",     NULL};
@@ -76,9 +80,37 @@ static bool number(const struct list *v, int64_t *out)
 static bool oids_ok(const struct list *v)
 {
     for (size_t i = 0; i < v->n; i++) {
-        struct der_out o = {.n = 0};
+        struct der_out o;
+        der_start(&o);
         if (!der_put_oid(&o, v->v[i])) return false;
     }
+    return true;
+}
+
+static bool key_types_ok(const struct list *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (!key_type_ok(v->v[i])) return false;
+    return true;
+}
+
+static bool patterns_ok(const struct list *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (!san_pattern_ok(v->v[i])) return false;
+    return true;
+}
+
+static bool parts_ok(const struct list *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (index_of(subject_parts, v->v[i]) < 0) return false;
+    return true;
+}
+
+static bool anything_ok(const struct list *v)
+{
+    (void)v;
     return true;
 }
 
@@ -90,18 +122,34 @@ static bool copy_list(struct list *to, const struct list *from)
     return true;
 }
 
-static struct list *list_member(struct profile *p, const char *name, bool *oids)
+/* A list of a profile, what its elements have to be, and how that is said. */
+struct list_kind {
+    struct list *at;
+    bool (*ok)(const struct list *v);
+    const char *rule;
+};
+
+static struct list_kind list_member(struct profile *p, const char *name)
 {
-    *oids = false;
-    if (!strcasecmp(name, "KeyTypes")) return &p->key_types;
-    if (!strcasecmp(name, "AllowedSubject")) return &p->subject;
-    if (!strcasecmp(name, "SanNames")) return &p->san_names;
-    if (!strcasecmp(name, "Requesters")) return &p->requesters;
-    *oids = true;
-    if (!strcasecmp(name, "ExtendedKeyUsage")) return &p->eku;
-    if (!strcasecmp(name, "RequestExtensions")) return &p->request_ext;
-    if (!strcasecmp(name, "CertificatePolicies")) return &p->policies;
-    return NULL;
+    static const char oids[] = "is not a list of object identifiers";
+    const struct {
+        const char *name;
+        struct list_kind kind;
+    } t[] = {
+        {"KeyTypes",
+         {&p->key_types, key_types_ok,
+          "names an unknown key type (rsa, rsa3072+, p256, ed25519…)"}},
+        {"AllowedSubject", {&p->subject, parts_ok, "names an unknown part of a subject"}},
+        {"SanNames",
+         {&p->san_names, patterns_ok, "is not a list of domains, addresses and networks"}},
+        {"Requesters", {&p->requesters, anything_ok, NULL}},
+        {"ExtendedKeyUsage", {&p->eku, oids_ok, oids}},
+        {"RequestExtensions", {&p->request_ext, oids_ok, oids}},
+        {"CertificatePolicies", {&p->policies, oids_ok, oids}},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+        if (strcasecmp(t[i].name, name) == 0) return t[i].kind;
+    return (struct list_kind){0};
 }
 
 static bool *flag_member(struct profile *p, const char *name)
@@ -132,17 +180,25 @@ static int64_t *number_member(struct profile *p, const char *name)
     return NULL;
 }
 
+static const char *number_set(struct profile *p, int64_t *to, const struct list *value)
+{
+    int64_t v;
+    if (!number(value, &v)) return "is not a number from -1 to 1000000";
+    if (to == &p->path_length) p->path_length_given = true;
+    *to = v;
+    return NULL;
+}
+
 const char *profile_set(struct profile *p, const char *name, const struct list *value)
 {
-    bool oids;
-    struct list *l = list_member(p, name, &oids);
-    if (l) {
-        if (oids && !oids_ok(value)) return "is not a list of object identifiers";
-        return copy_list(l, value) ? NULL : "no memory";
+    struct list_kind l = list_member(p, name);
+    if (l.at) {
+        if (!l.ok(value)) return l.rule;
+        return copy_list(l.at, value) ? NULL : "needs more memory than there is";
     }
     int64_t v, *num = number_member(p, name);
     bool *flag = flag_member(p, name);
-    if (num) return number(value, num) ? NULL : "is not a number from -1 to 1000000";
+    if (num) return number_set(p, num, value);
     if (flag) {
         if (!number(value, &v) || v < 0 || v > 1) return "is neither 0 nor 1";
         *flag = v == 1;
@@ -161,18 +217,25 @@ const char *profile_set(struct profile *p, const char *name, const struct list *
     return "is not a setting of a profile";
 }
 
-struct profile *config_profile(struct config *c, const char *name, bool add)
+const struct profile *config_profile(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->n; i++)
         if (strcasecmp(c->profiles[i].name, name) == 0) return &c->profiles[i];
-    if (!add || c->n >= 256 || !*name || strlen(name) >= sizeof c->profiles->name) return NULL;
+    return NULL;
+}
+
+struct profile *config_profile_add(struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcasecmp(c->profiles[i].name, name) == 0) return &c->profiles[i];
+    if (c->n >= 256 || !*name || strlen(name) >= sizeof c->profiles->name) return NULL;
     struct profile *p = realloc(c->profiles, (c->n + 1) * sizeof *p);
     if (!p) return NULL;
     c->profiles = p;
     p += c->n++;
     *p = (struct profile){
         .min_rsa_bits = 2048, .max_names = 100, .validity_days = 90, .path_length = -1};
-    p->key_usage = 1;
+    p->key_usage = KU_DIGITAL_SIGNATURE;
     memcpy(p->name, name, strlen(name) + 1);
     return p;
 }

@@ -22,6 +22,7 @@ static const struct {
     {"tls-peer", "SanRequired", "1"},
     {"tls-peer", "SanFromCn", "1"},
     {"tls-peer", "CnInSan", "1"},
+    {"tls-peer", "WildcardAllowed", "1"},
     {"tls-peer", "KeyUsage", "digitalSignature keyEncipherment"},
     {"tls-peer", "ExtendedKeyUsage", "1.3.6.1.5.5.7.3.1 1.3.6.1.5.5.7.3.2"},
     {"sub-ca", "AllowedSubject",
@@ -52,11 +53,12 @@ static const struct {
 bool profiles_builtin(struct config *c)
 {
     for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {
-        struct profile *p = config_profile(c, ready[i].profile, true);
+        struct profile *p = config_profile_add(c, ready[i].profile);
         struct list v = {0};
         bool ok = p && list_split(&v, ready[i].value) && !profile_set(p, ready[i].setting, &v);
         list_free(&v);
         if (!ok) return false;
+        p->path_length_given = false;
     }
     return true;
 }

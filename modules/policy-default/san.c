@@ -6,25 +6,37 @@
 
 #include "policy.h"
 
+enum { NAME_SIZE = 1024 };
+
 /* 1.3.6.1.4.1.311.20.2.3, the user principal name */
 static const uint8_t upn_oid[] = {0x2b, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3};
 
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A host name, with "*." in front or not. Underscores are left to the CA's AllowUnderscore. A last
+ * label of digits alone would be read as an address (RFC 1123 2.1). */
 static bool dns_ok(const char *s)
 {
     size_t len = strlen(s), label = 0;
+    bool letters = false;
     if (s[0] == '*' && s[1] == '.') s += 2;
-    if (len == 0 || len > 253 || !*s) return false;
+    if (len > 253 || !*s) return false;
     for (; *s; s++) {
-        bool alnum =
-            (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9');
+        bool alpha = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_';
         if (*s == '.') {
             if (label == 0 || s[-1] == '-') return false;
             label = 0;
-        } else if (!(alnum || (*s == '-' && label > 0)) || ++label > 63) {
-            return false;
+            letters = false;
+            continue;
         }
+        if (!alpha && !digit(*s) && (*s != '-' || label == 0)) return false;
+        letters = letters || !digit(*s);
+        if (++label > 63) return false;
     }
-    return label > 0 && s[-1] != '-';
+    return label > 0 && s[-1] != '-' && letters;
 }
 
 static bool text_of(struct der v, char *out, size_t size)
@@ -44,22 +56,45 @@ static bool domain_matches(const char *pattern, const char *s)
     return sn > pn - 1 && strcasecmp(s + sn - (pn - 1), pattern + 1) == 0;
 }
 
-static bool cidr_matches(const char *pattern, struct der ip)
+/* An address, with "/BITS" or not. */
+struct network {
+    uint8_t address[16];
+    size_t n; /* octets of the address */
+    unsigned long bits;
+};
+
+static bool network_parse(const char *pattern, struct network *out)
 {
     char host[64];
-    uint8_t net[16];
     const char *slash = strchr(pattern, '/');
     size_t n = slash ? (size_t)(slash - pattern) : strlen(pattern);
     if (n >= sizeof host) return false;
     memcpy(host, pattern, n);
     host[n] = 0;
-    if (inet_pton(ip.n == 4 ? AF_INET : AF_INET6, host, net) != 1) return false;
-    char *end = NULL;
-    unsigned long bits = slash ? strtoul(slash + 1, &end, 10) : ip.n * 8;
-    if (bits > ip.n * 8 || (slash && (*end || end == slash + 1))) return false;
-    for (unsigned long i = 0; i < bits; i++)
-        if ((net[i / 8] ^ ip.p[i / 8]) & (0x80u >> (i % 8))) return false;
+    out->n = inet_pton(AF_INET, host, out->address) == 1    ? 4
+             : inet_pton(AF_INET6, host, out->address) == 1 ? 16
+                                                            : 0;
+    out->bits = out->n * 8;
+    if (!slash || out->n == 0) return out->n != 0;
+    size_t digits = strspn(slash + 1, "0123456789");
+    if (digits == 0 || digits > 3 || slash[1 + digits]) return false;
+    out->bits = strtoul(slash + 1, NULL, 10);
+    return out->bits <= out->n * 8;
+}
+
+static bool cidr_matches(const char *pattern, struct der ip)
+{
+    struct network net;
+    if (!network_parse(pattern, &net) || net.n != ip.n) return false;
+    for (unsigned long i = 0; i < net.bits; i++)
+        if ((net.address[i / 8] ^ ip.p[i / 8]) & (0x80u >> (i % 8))) return false;
     return true;
+}
+
+bool san_pattern_ok(const char *pattern)
+{
+    struct network net;
+    return dns_ok(pattern) || network_parse(pattern, &net);
 }
 
 /* The part of a name that a domain pattern speaks about. */
@@ -79,7 +114,7 @@ static const char *domain_of(unsigned type, char *s)
 
 static bool listed(const struct profile *p, unsigned type, const char *name, struct der raw)
 {
-    char copy[1024];
+    char copy[NAME_SIZE];
     if (p->san_names.n == 0) return true;
     if (type == SAN_DIRNAME) return false;
     snprintf(copy, sizeof copy, "%s", name);
@@ -134,19 +169,18 @@ static unsigned classify(uint8_t tag, struct der v, char *out, size_t size)
     }
 }
 
-const char *san_check(const struct profile *p, struct der names, const char *cn, unsigned *found,
-                      bool *cn_seen, char *why, size_t why_size)
+const char *san_check(const struct profile *p, struct der names, const char *cn, bool *cn_seen,
+                      char *why, size_t why_size)
 {
     uint8_t tag;
-    struct der list, v;
+    struct der list = {NULL, 0}, v = {NULL, 0};
     int64_t count = 0;
-    *found = 0;
     *cn_seen = false;
     snprintf(why, why_size, "the list");
     if (!der_next(&names, &tag, &list) || tag != 0x30 || names.n || list.n == 0)
         return "is not a DER GeneralNames (RFC 5280 4.2.1.6)";
     while (list.n) {
-        char text[1024] = "a name";
+        char text[NAME_SIZE];
         if (!der_next(&list, &tag, &v)) return "is not a DER GeneralNames (RFC 5280 4.2.1.6)";
         unsigned type = classify(tag, v, text, sizeof text);
         snprintf(why, why_size, "%.200s", type ? text : "a name");
@@ -156,7 +190,6 @@ const char *san_check(const struct profile *p, struct der names, const char *cn,
             return "is a wildcard and WildcardAllowed is 0";
         if (!listed(p, type, text, v)) return "is not among SanNames";
         if (++count > p->max_names) return "is one name more than MaxNames allows";
-        *found |= type;
         if (strcasecmp(text, cn) == 0) *cn_seen = true;
     }
     return NULL;
@@ -172,16 +205,68 @@ bool san_first_dns(struct der names, char *out, size_t size)
     return false;
 }
 
-bool san_from_text(struct der_out *o, const char *cn)
+static bool put_ip(struct der_out *o, const char *text)
 {
     uint8_t ip[16];
-    if (inet_pton(AF_INET, cn, ip) == 1)
-        der_put_tlv(o, 0x87, ip, 4);
-    else if (inet_pton(AF_INET6, cn, ip) == 1)
-        der_put_tlv(o, 0x87, ip, 16);
-    else if (dns_ok(cn))
-        der_put_tlv(o, 0x82, cn, strlen(cn));
-    else
-        return false;
-    return true;
+    size_t n = inet_pton(AF_INET, text, ip) == 1 ? 4 : inet_pton(AF_INET6, text, ip) == 1 ? 16 : 0;
+    if (n) der_put_tlv(o, 0x87, ip, n);
+    return n != 0;
+}
+
+bool san_from_text(struct der_out *o, const char *cn)
+{
+    if (put_ip(o, cn)) return true;
+    if (!dns_ok(cn)) return false;
+    der_put_tlv(o, 0x82, cn, strlen(cn));
+    return !o->full;
+}
+
+static bool put_upn(struct der_out *o, const char *text)
+{
+    struct der_out value, name;
+    der_start(&value);
+    der_start(&name);
+    der_put_tlv(&value, 0x0c, text, strlen(text));
+    der_put_tlv(&name, 0x06, upn_oid, sizeof upn_oid);
+    der_put_tlv(&name, 0xa0, value.b, value.n);
+    der_put_tlv(o, 0xa0, name.b, name.n);
+    return !value.full && !name.full;
+}
+
+static const char *put_typed(struct der_out *o, const char *type, const char *value)
+{
+    static const struct {
+        const char *name;
+        uint8_t tag;
+    } t[] = {{"dns", 0x82}, {"email", 0x81}, {"url", 0x86}, {"uri", 0x86}};
+    if (!strcasecmp(type, "ip") || !strcasecmp(type, "ipaddress"))
+        return put_ip(o, value) ? NULL : "has a value that is no address";
+    if (!strcasecmp(type, "upn")) return put_upn(o, value) ? NULL : "is too long";
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        if (strcasecmp(t[i].name, type) != 0) continue;
+        der_put_tlv(o, t[i].tag, value, strlen(value));
+        return NULL;
+    }
+    return "names a type that is none of dns, ip, ipaddress, email, url, upn";
+}
+
+const char *san_from_attribute(struct der_out *o, const char *text)
+{
+    struct der_out names;
+    der_start(&names);
+    while (*text) {
+        char part[NAME_SIZE];
+        size_t n = strcspn(text, "&");
+        if (n >= sizeof part) return "is too long";
+        memcpy(part, text, n);
+        part[n] = 0;
+        text += n + (text[n] == '&');
+        char *value = strchr(part, '=');
+        if (!value || !value[1]) return "is not of the form type=value&type=value";
+        *value++ = 0;
+        const char *rule = put_typed(&names, part, value);
+        if (rule) return rule;
+    }
+    der_put_tlv(o, 0x30, names.b, names.n);
+    return names.full || o->full ? "is too long" : NULL;
 }

@@ -12,6 +12,13 @@ static const char enable_default[] =
     "1.3.6.1.4.1.311.21.11 1.3.6.1.4.1.311.21.12 2.5.29.17 2.5.29.30 2.5.29.32 2.5.29.33 "
     "2.5.29.36 2.5.29.37";
 
+/* Text with a NUL inside would be cut where C text ends. */
+static bool add_text(struct list *l, const chy_str *s)
+{
+    return s->p && s->n && strlen(s->p) == s->n && list_add(l, s->p, s->n);
+}
+
+/* Every setting as a list of texts; false: of a type that no setting has, or an empty element. */
 static bool to_list(const chy_variant *v, struct list *out)
 {
     char num[16];
@@ -20,10 +27,10 @@ static bool to_list(const chy_variant *v, struct list *out)
     case CHY_VT_BOOL:
         snprintf(num, sizeof num, "%d", (int)v->u.l);
         return list_add(out, num, strlen(num));
-    case CHY_VT_STR: return v->u.s.p && list_split(out, v->u.s.p);
+    case CHY_VT_STR: return v->u.s.p && strlen(v->u.s.p) == v->u.s.n && list_split(out, v->u.s.p);
     case CHY_VT_STRV:
         for (size_t i = 0; i < v->u.sv.n; i++)
-            if (!list_add(out, v->u.sv.v[i].p, v->u.sv.v[i].n)) return false;
+            if (!add_text(out, &v->u.sv.v[i])) return false;
         return true;
     default: return false;
     }
@@ -46,10 +53,50 @@ static chy_hresult profile_setting(const chy_host *h, struct config *c, const ch
     if (n == 0 || n >= sizeof prof) return bad(h, name, "is not Profiles/NAME/SETTING");
     memcpy(prof, rest, n);
     prof[n] = 0;
-    struct profile *p = config_profile(c, prof, true);
+    struct profile *p = config_profile_add(c, prof);
     if (!p) return bad(h, name, "is one profile too many");
     const char *rule = profile_set(p, slash + 1, v);
     return rule ? bad(h, name, rule) : CHY_S_OK;
+}
+
+static chy_hresult number_setting(const chy_host *h, struct config *c, const char *name,
+                                  const chy_variant *v)
+{
+    bool is_edit = !strcasecmp(name, "EditFlags"), is_path = !strcasecmp(name, "CAPathLength");
+    if (v->vt != CHY_VT_LONG) return bad(h, name, "is not a number");
+    if (is_edit) {
+        c->edit_flags = v->u.l;
+        c->edit_flags_set = true;
+    } else if (is_path) {
+        /* 0xffffffff, which is -1 here, stands for none, as in AD CS. */
+        if (v->u.l < -1 || v->u.l > 127) return bad(h, name, "is neither 0 to 127 nor none (-1)");
+        c->ca_path_length = v->u.l;
+    } else {
+        if ((v->u.l & ~0x1ff) || (v->u.l & CHY_REQDISP_MASK) > CHY_REQDISP_USEREQUESTATTRIBUTE)
+            return bad(h, name, "is no REQDISP value");
+        c->disposition = v->u.l;
+    }
+    return CHY_S_OK;
+}
+
+static chy_hresult list_setting(const chy_host *h, struct config *c, const char *name,
+                                struct list *l)
+{
+    char text[300];
+    struct list *to = !strcasecmp(name, "EnableRequestExtensionList") ? &c->enable_ext
+                      : !strcasecmp(name, "DisableExtensionList")     ? &c->disable_ext
+                      : !strcasecmp(name, "EnrollAllowed")            ? &c->enroll
+                                                                      : NULL;
+    if (to) {
+        list_free(to);
+        *to = *l;
+        *l = (struct list){0};
+        return CHY_S_OK;
+    }
+    snprintf(text, sizeof text, "policy-default: setting %.200s is unknown and has no effect",
+             name);
+    h->vt->log(h->self, CHY_LOG_WARNING, text);
+    return CHY_S_OK;
 }
 
 static chy_hresult one_setting(const chy_host *h, struct config *c, const char *name,
@@ -58,37 +105,35 @@ static chy_hresult one_setting(const chy_host *h, struct config *c, const char *
     struct list l = {0};
     chy_hresult hr = CHY_S_OK;
     if (!to_list(v, &l)) {
-        hr = bad(h, name, "has a type that no setting has");
+        hr = bad(h, name, "has a type that no setting has, or an empty element");
     } else if (!strncasecmp(name, "Profiles/", 9)) {
         hr = profile_setting(h, c, name, &l);
-    } else if (!strcasecmp(name, "RequestDisposition") || !strcasecmp(name, "EditFlags")) {
-        bool edit = (name[0] | 32) == 'e';
-        if (v->vt != CHY_VT_LONG)
-            hr = bad(h, name, "is not a number");
-        else if (!edit && ((v->u.l & ~0x1ff) || (v->u.l & 0xff) > 3))
-            hr = bad(h, name, "is no REQDISP value");
-        else if (edit)
-            c->edit_flags = v->u.l;
-        else
-            c->disposition = v->u.l;
-        if (edit) c->edit_flags_set = true;
+    } else if (!strcasecmp(name, "RequestDisposition") || !strcasecmp(name, "EditFlags") ||
+               !strcasecmp(name, "CAPathLength")) {
+        hr = number_setting(h, c, name, v);
     } else if (!strcasecmp(name, "DefaultProfile")) {
         if (l.n != 1 || strlen(l.v[0]) >= sizeof c->default_profile)
             hr = bad(h, name, "is not one name");
         else
             memcpy(c->default_profile, l.v[0], strlen(l.v[0]) + 1);
     } else {
-        struct list *to = !strcasecmp(name, "EnableRequestExtensionList") ? &c->enable_ext
-                          : !strcasecmp(name, "DisableExtensionList")     ? &c->disable_ext
-                          : !strcasecmp(name, "EnrollAllowed")            ? &c->enroll
-                                                                          : NULL;
-        if (to) {
-            list_free(to);
-            *to = l;
-            return CHY_S_OK;
-        }
+        hr = list_setting(h, c, name, &l);
     }
     list_free(&l);
+    return hr;
+}
+
+static chy_hresult read_one(const chy_host *h, struct config *c, const char *name)
+{
+    chy_variant v = {0};
+    chy_hresult hr = h->vt->get_setting(h->self, name, &v);
+    if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) return CHY_S_OK;
+    if (CHY_FAILED(hr)) {
+        bad(h, name, "cannot be read");
+        return hr;
+    }
+    hr = one_setting(h, c, name, &v);
+    h->vt->variant_clear(&v);
     return hr;
 }
 
@@ -100,15 +145,19 @@ static chy_hresult read_all(const chy_host *h, struct config *c)
     while ((hr = h->vt->next_setting(h->self, name.p, &next)) == CHY_S_OK) {
         if (name.p) h->vt->free(name.p);
         name = next;
-        chy_variant v = {0};
-        hr = ++count > 4096 ? CHY_E_INVALIDARG : h->vt->get_setting(h->self, name.p, &v);
-        if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) continue;
-        if (!CHY_FAILED(hr)) hr = one_setting(h, c, name.p, &v);
-        h->vt->variant_clear(&v);
+        hr = ++count > 4096 ? bad(h, name.p, "is one setting too many") : read_one(h, c, name.p);
         if (CHY_FAILED(hr)) break;
     }
     if (name.p) h->vt->free(name.p);
     return CHY_FAILED(hr) ? hr : CHY_S_OK;
+}
+
+/* CAPathLength is AD CS's setting for every CA certificate; a profile's own PathLength is closer.
+ */
+static void path_lengths(struct config *c)
+{
+    for (size_t i = 0; i < c->n && c->ca_path_length > -2; i++)
+        if (!c->profiles[i].path_length_given) c->profiles[i].path_length = c->ca_path_length;
 }
 
 chy_hresult config_load(const chy_host *host, struct config **out)
@@ -117,18 +166,21 @@ chy_hresult config_load(const chy_host *host, struct config **out)
     if (!c) return CHY_E_OUTOFMEMORY;
     c->refs = 1;
     c->disposition = CHY_REQDISP_DEFAULT_STANDALONE;
+    c->ca_path_length = -2;
     c->edit_flags = CHY_EDITF_DEFAULT_STANDALONE;
     memcpy(c->default_profile, "tls-server", 11);
     chy_hresult hr = list_split(&c->enable_ext, enable_default) && profiles_builtin(c)
                          ? read_all(host, c)
                          : CHY_E_OUTOFMEMORY;
-    if (!CHY_FAILED(hr) && !config_profile(c, c->default_profile, false))
+    if (!CHY_FAILED(hr) && !config_profile(c, c->default_profile))
         hr = bad(host, "DefaultProfile", "names an unknown profile");
-    if (CHY_FAILED(hr))
+    if (CHY_FAILED(hr)) {
         config_free(c);
-    else
-        *out = c;
-    return hr;
+        return hr;
+    }
+    path_lengths(c);
+    *out = c;
+    return CHY_S_OK;
 }
 
 void config_free(struct config *c)
