@@ -178,6 +178,15 @@ static chy_hresult read_blocklist(struct chy_ca *ca, struct chy_settings *s, str
     return hr;
 }
 
+/* It counts from the next start, but a value that the key cannot do is refused now, not then. */
+static chy_hresult check_signature_algorithm(struct chy_ca *ca, struct chy_err *err)
+{
+    char *name = ca->key ? text_of(ca, "SignatureAlgorithm") : NULL;
+    bool ok = !name || !*name || chy_key_sig_alg(ca->key, name, err);
+    chy_free(name);
+    return ok ? CHY_S_OK : chy_wrap(err, "setting SignatureAlgorithm");
+}
+
 static void read_modules(struct chy_ca *ca, struct chy_settings *s)
 {
     char *binding = text_of(ca, "ModuleBinding");
@@ -231,6 +240,7 @@ chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, stru
     read_modules(ca, s);
     chy_hresult hr = read_subject_template(ca, s, err);
     if (hr == CHY_S_OK) hr = read_blocklist(ca, s, err);
+    if (hr == CHY_S_OK) hr = check_signature_algorithm(ca, err);
     if (hr != CHY_S_OK) {
         settings_free(s);
         return hr;

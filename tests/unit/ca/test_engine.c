@@ -203,6 +203,40 @@ static void test_an_intent_left_behind_is_finished_as_it_was_meant(void **state)
     free(again);
 }
 
+static void test_rsa_pss_signatures_are_selectable(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a;
+    struct chy_err err = {0};
+    struct chy_cert *c = malloc(sizeof(*c));
+    engine_make(&e, "1");
+    char dir[160];
+    snprintf(dir, sizeof(dir), "%s/pss", e.base);
+    struct chy_ca_init init = {
+        .dir = dir,
+        .common_name = "PSS CA",
+        .key_alg = "rsa2048",
+        .sig_alg = "rsa-pss-sha384",
+        .days = 30,
+        .path_len = -1,
+        .clock = &e.clock,
+        .setting = {{"SignatureAlgorithm", "\"rsa-pss-sha256\""},
+                    {"PolicyModules/policy-default/RequestDisposition", "1"}}};
+    must(chy_ca_create(&init, &err), &err);
+    snprintf(e.dir, sizeof(e.dir), "%s", dir);
+    engine_open(&e);
+    submit_to(e.ca, "www.example.test", "CertificateTemplate:tls-server", &a);
+    assert_int_equal(a.disposition, CHY_DB_DISP_ISSUED);
+    must(chy_cert_parse(chy_buf_span(&a.cert), c, &err), &err);
+    assert_string_equal(c->sig_alg->name, "rsa-pss-sha256");
+    must(chy_cert_parse(chy_ca_cert_der(e.ca), c, &err), &err);
+    assert_string_equal(c->sig_alg->name, "rsa-pss-sha384");
+    answer_free(&a);
+    engine_end(&e);
+    free(c);
+}
+
 static void test_several_cas_share_the_workers(void **state)
 {
     (void)state;
@@ -246,6 +280,9 @@ static void test_settings_are_checked_and_count_at_once(void **state)
     chy_err_clear(&err);
     assert_int_equal(chy_ca_config_set(e.ca, &officer, "SubjectTemplate", "[\"Nonsense\"]", &err),
                      CHY_E_INVALIDARG);
+    chy_err_clear(&err);
+    assert_true(CHY_FAILED(
+        chy_ca_config_set(e.ca, &officer, "SignatureAlgorithm", "\"rsa-sha256\"", &err)));
     chy_err_clear(&err);
     const struct chy_caller reader = {"reader", CHY_CA_ACCESS_READ};
     assert_int_equal(chy_ca_config_set(e.ca, &reader, "ClockSkewMinutes", "1", &err),
@@ -369,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_officers_verbs_obey_the_states),
         cmocka_unit_test(test_a_clock_that_jumped_is_noticed_before_it_signs),
         cmocka_unit_test(test_an_intent_left_behind_is_finished_as_it_was_meant),
+        cmocka_unit_test(test_rsa_pss_signatures_are_selectable),
         cmocka_unit_test(test_several_cas_share_the_workers),
         cmocka_unit_test(test_settings_are_checked_and_count_at_once),
         cmocka_unit_test(test_a_blocked_key_fails),
