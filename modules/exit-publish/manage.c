@@ -1,0 +1,90 @@
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "publish.h"
+
+struct manage {
+    chy_host host;
+    struct exit_module *module;
+};
+
+chy_hresult text_out(const chy_host *host, const char *text, chy_str *out)
+{
+    size_t n = strlen(text);
+    if (!out) return CHY_E_POINTER;
+    out->p = host->vt->alloc(n + 1);
+    if (!out->p) return CHY_E_OUTOFMEMORY;
+    memcpy(out->p, text, n + 1);
+    out->n = n;
+    return CHY_S_OK;
+}
+
+static void manage_release(void *self)
+{
+    struct manage *m = self;
+    if (m->module) exit_unref(m->module);
+    free(m);
+}
+
+static chy_hresult get_property(void *self, const char *config, const char *storage,
+                                const char *name, chy_long flags, chy_variant *out)
+{
+    static const char *const t[][2] = {{"Name", "Chancery publisher"},
+                                       {"Description", "Writes issued certificates to files"},
+                                       {"Copyright", "Chancery authors"},
+                                       {"File Version", CHY_VERSION},
+                                       {"Product Version", CHY_VERSION}};
+    struct manage *m = self;
+    (void)config, (void)storage, (void)flags;
+    if (!name) return CHY_E_INVALIDARG;
+    if (!out) return CHY_E_POINTER;
+    memset(out, 0, sizeof *out);
+    if (!strcasecmp(name, "IsMultiThreaded")) {
+        out->vt = CHY_VT_BOOL;
+        out->u.l = 1;
+        return CHY_S_OK;
+    }
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        if (strcasecmp(t[i][0], name) != 0) continue;
+        out->vt = CHY_VT_STR;
+        return text_out(&m->host, t[i][1], &out->u.s);
+    }
+    return CHY_S_FALSE;
+}
+
+static chy_hresult set_property(void *self, const char *config, const char *storage,
+                                const char *name, chy_long flags, const chy_variant *value)
+{
+    (void)self, (void)config, (void)storage, (void)name, (void)flags, (void)value;
+    return CHY_S_FALSE;
+}
+
+static chy_hresult configure(void *self, const char *config, const char *storage, chy_long flags)
+{
+    struct manage *m = self;
+    (void)config, (void)storage;
+    if (!(flags & CHY_CMM_REFRESHONLY)) return CHY_S_OK;
+    struct exit_module *e = m->module ? m->module : exit_of_host(&m->host);
+    chy_hresult hr = e ? exit_reload(e) : CHY_S_OK;
+    if (e && !m->module) exit_unref(e);
+    return hr;
+}
+
+static const chy_manage_module_vtbl manage_vtbl = {
+    .h = {sizeof manage_vtbl, CHY_ABI_VERSION, CHY_IID_MANAGE_MODULE, CHY_IF_CONCURRENT},
+    .release = manage_release,
+    .get_property = get_property,
+    .set_property = set_property,
+    .configure = configure};
+
+chy_hresult manage_new(const chy_host *host, struct exit_module *e, chy_manage_module *out)
+{
+    struct manage *m = calloc(1, sizeof *m);
+    if (!m) return CHY_E_OUTOFMEMORY;
+    m->host = *host;
+    m->module = e;
+    if (e) exit_ref(e);
+    *out = (chy_manage_module){&manage_vtbl, m};
+    return CHY_S_OK;
+}

@@ -1,0 +1,52 @@
+/* What the files of the publishing exit module share. */
+#ifndef EXIT_PUBLISH_PUBLISH_H
+#define EXIT_PUBLISH_PUBLISH_H
+
+#include <chancery/module.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum format { FORMAT_DER, FORMAT_PEM, FORMAT_CHAIN };
+
+/* Read once, then shared unchanged by the calls that run. */
+struct settings {
+    unsigned refs;
+    chy_long event_filter, flags;
+    bool always, chown;
+    enum format format;
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    char *folder; /* NULL: nothing is published */
+    char pattern[96];
+};
+
+/* A failure has logged the name of the setting and what is wrong with it. */
+chy_hresult settings_load(const chy_host *host, struct settings **out);
+void settings_free(struct settings *s);
+/* Writes a pattern whose names are apart for each request: %i or %s is in it, with a hyphen between
+ * it and a common name. NULL, or what is wrong. */
+const char *pattern_normal(const char *text, char *out, size_t size);
+
+/* Octets that grow; failed: there was no memory. */
+struct text {
+    char *p;
+    size_t n, cap;
+    bool failed;
+};
+void text_add(struct text *t, const void *p, size_t n);
+void text_add_pem(struct text *t, const uint8_t *der, size_t n);
+
+/* Writes the certificate of the request that the callback object is set to. */
+chy_hresult publish(const chy_host *host, const struct settings *s, const chy_server_exit *cb);
+
+struct exit_module;
+chy_hresult exit_reload(struct exit_module *e);
+void exit_ref(struct exit_module *e);
+void exit_unref(struct exit_module *e);
+/* The live module that was made for this host, with a reference; or NULL. */
+struct exit_module *exit_of_host(const chy_host *host);
+chy_hresult manage_new(const chy_host *host, struct exit_module *e, chy_manage_module *out);
+chy_hresult text_out(const chy_host *host, const char *text, chy_str *out);
+
+#endif
