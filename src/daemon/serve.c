@@ -108,7 +108,6 @@ static chy_hresult listen_all(struct chy_daemon *d, struct chy_err *err)
     struct chy_options *o = d->options;
     int port = 0;
     chy_hresult hr = chy_net_listen_unix(d->net, d->socket, o->socket_mode, err);
-    d->owns_socket = hr == CHY_S_OK;
     for (size_t i = 0; i < o->n_http && hr == CHY_S_OK; i++) {
         hr = listen_at(d, o->http[i], false, &port, err);
         if (i == 0) d->http_port = port;
@@ -198,5 +197,4 @@ void chy_daemon_stop(struct chy_daemon *d)
     if (d->net) chy_net_free(d->net);
     chy_service_fini(&d->service);
     chy_wipe(d->service.token, sizeof(d->service.token));
-    if (d->owns_socket) unlink(d->socket);
 }

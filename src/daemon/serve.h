@@ -10,7 +10,6 @@ struct chy_daemon {
     struct chy_options *options;
     const char *dir; /* of the CAs: options->dir, or the throwaway's folder */
     char socket[4096];
-    bool owns_socket; /* it listens there: a start that failed must not remove another daemon's */
     struct chy_workers *workers;
     struct chy_net *net;
     struct chy_service service;
