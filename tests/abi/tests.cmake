@@ -19,6 +19,7 @@ function(abi_module name source include)
     LIBRARY_OUTPUT_DIRECTORY ${abi_modules}/modules)
 endfunction()
 abi_module(frozen ${abi}/frozen.c ${abi}/v1_0)
+abi_module(frozen-newer ${abi}/frozen.c ${abi}/v1_0 NEWER_MINOR=7u)
 abi_module(both-exit ${abi}/both_exit.c ${CMAKE_SOURCE_DIR}/include)
 abi_module(both-policy ${abi}/both_policy.c ${CMAKE_SOURCE_DIR}/include)
 
@@ -29,6 +30,7 @@ add_test(NAME abi/loads COMMAND abi_load
   $<TARGET_FILE:abi-frozen> "class Frozen.Policy: policy, direct and late-bound, serial"
   $<TARGET_FILE:abi-frozen> "class Frozen.Exit: exit, direct and late-bound, serial"
   $<TARGET_FILE:abi-frozen> "ABI 1.0"
+  $<TARGET_FILE:abi-frozen-newer> "ABI 1.7"
   $<TARGET_FILE:policy-default> "class PolicyDefault.Policy: policy"
   $<TARGET_FILE:exit-publish> "class ExitPublish.Exit: exit"
   $<TARGET_FILE:example-exit> "class ExampleExit.Exit: exit, direct and late-bound, serial"
