@@ -244,6 +244,7 @@ void chy_ca_close(struct chy_ca *ca)
     if (!ca) return;
     chy_health_stop(ca);
     drain(ca);
+    if (ca->workers) chy_workers_quiet(ca->workers, DRAIN_SECONDS);
     chy_outbox_stop(ca);
     if (ca->modules) {
         chy_outbox_tell(ca, CHY_EXITEVENT_SHUTDOWN, 0);

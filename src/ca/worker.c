@@ -2,6 +2,7 @@
 #include "ca/worker.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { MAX_SIGNERS = 16, MAX_THREADS = 256 };
 
@@ -16,6 +17,7 @@ struct chy_worker {
     } signer[MAX_SIGNERS];
     size_t n_signers;
     atomic_bool retired;
+    atomic_bool busy; /* its present job is in the pool's count */
 };
 
 struct chy_workers {
@@ -23,7 +25,13 @@ struct chy_workers {
     pthread_mutex_t lock; /* the list of threads */
     struct chy_worker *worker[MAX_THREADS];
     size_t n;
+    atomic_size_t jobs; /* queued or running, but for those of retired threads */
 };
+
+static void job_ends(struct chy_worker *w)
+{
+    if (atomic_exchange(&w->busy, false)) atomic_fetch_sub(&w->pool->jobs, 1);
+}
 
 static void worker_fini(struct chy_worker *w)
 {
@@ -42,7 +50,9 @@ static void *worker_main(void *arg)
     struct chy_node *node;
     while (!w->retired && (node = chy_queue_pop(&w->pool->queue)) != NULL) {
         struct chy_job *job = (struct chy_job *)(void *)node;
+        atomic_store(&w->busy, true);
         job->run(job, w);
+        job_ends(w);
     }
     worker_fini(w);
     return NULL;
@@ -114,12 +124,22 @@ void chy_workers_free(struct chy_workers *pool)
 bool chy_workers_add(struct chy_workers *pool, struct chy_job *job)
 {
     if (chy_queue_len(&pool->queue) >= CHY_WORKERS_QUEUE_MAX) return false;
-    return chy_queue_push(&pool->queue, &job->node);
+    atomic_fetch_add(&pool->jobs, 1);
+    if (chy_queue_push(&pool->queue, &job->node)) return true;
+    atomic_fetch_sub(&pool->jobs, 1);
+    return false;
 }
 
 void chy_workers_continue(struct chy_workers *pool, struct chy_job *job)
 {
-    (void)chy_queue_push_front(&pool->queue, &job->node);
+    atomic_fetch_add(&pool->jobs, 1);
+    if (!chy_queue_push_front(&pool->queue, &job->node)) atomic_fetch_sub(&pool->jobs, 1);
+}
+
+void chy_workers_quiet(struct chy_workers *pool, unsigned seconds)
+{
+    for (unsigned ms = 0; atomic_load(&pool->jobs) && ms < seconds * 1000; ms++)
+        usleep(1000);
 }
 
 size_t chy_workers_queued(struct chy_workers *pool)
@@ -192,4 +212,5 @@ chy_hresult chy_worker_signer(struct chy_worker *w, struct chy_key *key,
 void chy_worker_retire(struct chy_worker *w)
 {
     w->retired = true;
+    job_ends(w);
 }
