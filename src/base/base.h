@@ -40,6 +40,7 @@ struct chy_buf {
     size_t cap;
     size_t max;
     bool failed;
+    bool too_long; /* why it failed: over max, and not out of memory */
 };
 
 void chy_buf_init(struct chy_buf *b, size_t max);

@@ -19,14 +19,26 @@ void chy_buf_free(struct chy_buf *b)
 void chy_buf_reset(struct chy_buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->too_long = false;
+}
+
+static bool grow(struct chy_buf *b, size_t cap)
+{
+    uint8_t *p = chy_realloc(b->p, cap);
+    if (p) {
+        b->p = p;
+        b->cap = cap;
+    } else {
+        b->failed = true;
+    }
+    return p != NULL;
 }
 
 bool chy_buf_reserve(struct chy_buf *b, size_t more)
 {
     if (b->failed) return false;
     if (more > b->max - b->n) {
-        b->failed = true;
+        b->failed = b->too_long = true;
         return false;
     }
     if (more <= b->cap - b->n) return true;
@@ -34,14 +46,7 @@ bool chy_buf_reserve(struct chy_buf *b, size_t more)
     while (cap < b->n + more)
         cap *= 2;
     if (cap > b->max + 1) cap = b->max + 1; /* the NUL of chy_buf_cstr does not count */
-    uint8_t *p = chy_realloc(b->p, cap);
-    if (!p) {
-        b->failed = true;
-        return false;
-    }
-    b->p = p;
-    b->cap = cap;
-    return true;
+    return grow(b, cap);
 }
 
 void chy_buf_add(struct chy_buf *b, const void *p, size_t n)
@@ -77,8 +82,8 @@ void chy_buf_addf(struct chy_buf *b, const char *fmt, ...)
         b->failed = true;
     } else if ((size_t)n < sizeof(small)) {
         chy_buf_add(b, small, (size_t)n);
-    } else if (chy_buf_reserve(b, (size_t)n) && chy_buf_cstr(b)) {
-        if (b->cap - b->n < (size_t)n + 1 && !chy_buf_reserve(b, (size_t)n + 1)) return;
+    } else if (chy_buf_reserve(b, (size_t)n) &&
+               (b->cap - b->n > (size_t)n || grow(b, b->cap + 1))) {
         va_start(ap, fmt);
         vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, ap);
         va_end(ap);
@@ -88,16 +93,7 @@ void chy_buf_addf(struct chy_buf *b, const char *fmt, ...)
 
 const char *chy_buf_cstr(struct chy_buf *b)
 {
-    if (b->failed) return NULL;
-    if (b->n == b->cap) {
-        uint8_t *p = chy_realloc(b->p, b->cap + 1);
-        if (!p) {
-            b->failed = true;
-            return NULL;
-        }
-        b->p = p;
-        b->cap++;
-    }
+    if (b->failed || (b->n == b->cap && !grow(b, b->cap + 1))) return NULL;
     b->p[b->n] = 0;
     return (const char *)b->p;
 }
@@ -105,10 +101,6 @@ const char *chy_buf_cstr(struct chy_buf *b)
 chy_hresult chy_buf_done(const struct chy_buf *b, const char *what, struct chy_err *err)
 {
     if (!b->failed) return CHY_S_OK;
-    if (b->max <= b->n + 1 || b->cap >= b->max) {
-        return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: longer than %zu octets", what,
-                        b->max);
-    }
-    return chy_fail(err, CHY_E_OUTOFMEMORY, "%s: longer than %zu octets, or not enough memory",
-                    what, b->max);
+    if (!b->too_long) return chy_fail_nomem(err, what);
+    return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: longer than %zu octets", what, b->max);
 }

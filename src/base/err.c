@@ -10,6 +10,14 @@
  */
 static void printable_only(char *s)
 {
+    size_t n = strlen(s), back = 0;
+    while (back < n && back < 3 && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80)
+        back++;
+    if (back < n) { /* a text that was cut inside a character loses that character */
+        unsigned char lead = (unsigned char)s[n - 1 - back];
+        size_t want = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+        if (back < want) s[n - 1 - back] = 0;
+    }
     for (; *s; s++) {
         if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
     }

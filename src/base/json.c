@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-enum { MAX_DEPTH = 32 };
+enum { MAX_DEPTH = 32, MAX_MEMBERS = 1000 };
 
 /* Depth by counting brackets outside of strings, before cJSON recurses. */
 static bool too_deep(struct chy_span s)
@@ -24,6 +24,29 @@ static bool too_deep(struct chy_span s)
         } else if ((c == '}' || c == ']') && depth) {
             depth--;
         }
+    }
+    return false;
+}
+
+/* cJSON's texts end at a NUL: one that is escaped would hide what stands behind it. */
+static bool has_escaped_nul(struct chy_span s)
+{
+    for (size_t i = 0; i + 1 < s.n; i++) {
+        if (s.p[i] != '\\') continue;
+        if (s.p[i + 1] == 'u' && s.n - i >= 6 && memcmp(s.p + i + 2, "0000", 4) == 0) return true;
+        i++; /* an escaped backslash begins no escape */
+    }
+    return false;
+}
+
+/* Looking for a repeated key costs the square of an object's size: its size is bounded. */
+static bool too_wide(const cJSON *v)
+{
+    const cJSON *item;
+    if (cJSON_IsObject(v) && cJSON_GetArraySize(v) > MAX_MEMBERS) return true;
+    cJSON_ArrayForEach(item, v)
+    {
+        if (too_wide(item)) return true;
     }
     return false;
 }
@@ -54,6 +77,8 @@ chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct
         return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: empty, or not UTF-8");
     if (too_deep(text))
         return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: nested deeper than %d", MAX_DEPTH);
+    if (has_escaped_nul(text))
+        return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: \\u0000 in a text");
     cJSON *v = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, 0);
     if (!v) {
         size_t at = end ? (size_t)(end - (const char *)text.p) : 0;
@@ -62,6 +87,11 @@ chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct
     const char *tail = end, *stop = (const char *)text.p + text.n;
     while (tail < stop && strchr(" \t\r\n", *tail))
         tail++;
+    if (too_wide(v)) {
+        cJSON_Delete(v);
+        return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH,
+                        "JSON: an object of more than %d members", MAX_MEMBERS);
+    }
     const char *twice = repeated_key(v);
     if (tail == stop && !twice) {
         *out = v;
@@ -88,7 +118,7 @@ bool chy_json_int(const cJSON *obj, const char *key, int64_t *out, struct chy_er
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(obj, key);
     if (!v || cJSON_IsNull(v)) return false;
     const double exact = 9007199254740992.0; /* 2^53: beyond it a double skips integers */
-    if (!cJSON_IsNumber(v) || v->valuedouble > exact || v->valuedouble < -exact ||
+    if (!cJSON_IsNumber(v) || v->valuedouble >= exact || v->valuedouble <= -exact ||
         v->valuedouble != (double)(int64_t)v->valuedouble) {
         chy_fail(err, CHY_E_INVALIDARG, "JSON: \"%s\" is to be a whole number below 2^53", key);
         return false;

@@ -145,10 +145,15 @@ void chy_log(enum chy_log_level level, const char *event, ...)
     chy_buf_init(&b, LINE_MAX_LEN);
     if (format == CHY_LOG_FORMAT_JSON) {
         write_json(&b, level, event, f, n);
+        if (b.failed) { /* half an object is of no use to anybody */
+            chy_buf_reset(&b);
+            write_json(&b, level, event, &(struct field){"truncated", "true"}, 1);
+        }
     } else {
         write_text(&b, level, event, f, n);
     }
-    b.failed = false; /* a line over the limit is cut, not lost */
+    b.failed = false; /* a line over the limit is cut, but it stays one line */
+    b.max++;
     chy_buf_add_byte(&b, '\n');
     ssize_t ignored = write(STDERR_FILENO, b.p, b.n);
     (void)ignored;

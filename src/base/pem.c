@@ -34,7 +34,8 @@ chy_hresult chy_pem_next(struct chy_span text, const char *const *labels, size_t
         for (size_t i = 0; labels[i]; i++)
             wanted = wanted || chy_span_eq(label, chy_span_cstr(labels[i]));
         *pos = (size_t)(label.p + label.n - text.p);
-        if (!wanted) continue;
+        bool at_line_start = begin == text.p || begin[-1] == '\n' || begin[-1] == '\r';
+        if (!wanted || !at_line_start) continue;
         struct chy_span body = {label.p + label.n + 5, 0};
         char tail[96] = "-----END ";
         memcpy(tail + 9, label.p, label.n);

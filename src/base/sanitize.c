@@ -52,7 +52,9 @@ void chy_sanitize_short_name(struct chy_buf *out, const char *name)
     struct chy_buf full;
     chy_buf_init(&full, 65536);
     chy_sanitize_name(&full, name);
-    if (full.n <= SHORT_PREFIX) {
+    if (full.failed) {
+        out->failed = true;
+    } else if (full.n <= SHORT_PREFIX) {
         chy_buf_add_span(out, chy_buf_span(&full));
     } else {
         size_t cut = cut_point(chy_buf_span(&full));

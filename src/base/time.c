@@ -85,6 +85,7 @@ static bool fraction(const char **p, int64_t *us)
 {
     *us = 0;
     if (**p != '.') return true;
+    if ((*p)[1] < '0' || (*p)[1] > '9') return false;
     int64_t unit = CHY_US_PER_S / 10;
     for ((*p)++; **p >= '0' && **p <= '9'; (*p)++, unit /= 10)
         *us += (**p - '0') * unit;
