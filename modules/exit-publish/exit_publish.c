@@ -132,9 +132,54 @@ static chy_hresult get_manage_module(void *self, chy_manage_module *out)
     return out ? manage_new(&e->host, e, out) : CHY_E_POINTER;
 }
 
+/* The pair in an object result is the receiver's to free. */
+static chy_hresult late_manage(struct exit_module *e, chy_variant *result)
+{
+    chy_manage_module m;
+    chy_object *pair = e->host.vt->alloc(sizeof *pair);
+    if (!pair) return CHY_E_OUTOFMEMORY;
+    chy_hresult hr = get_manage_module(e, &m);
+    if (CHY_FAILED(hr)) {
+        e->host.vt->free(pair);
+        return hr;
+    }
+    *pair = (chy_object){&m.vt->h, m.self};
+    result->vt = CHY_VT_OBJECT;
+    result->u.o = pair;
+    return CHY_S_OK;
+}
+
+static chy_hresult late_description(struct exit_module *e, chy_variant *result)
+{
+    chy_hresult hr = get_description(e, &result->u.s);
+    if (!CHY_FAILED(hr)) result->vt = CHY_VT_STR;
+    return hr;
+}
+
+static chy_hresult invoke(void *self, const char *method, const chy_variant *args, uint32_t nargs,
+                          chy_variant *result, chy_excep *excep, uint32_t *bad_arg)
+{
+    struct exit_module *e = self;
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_long events = CHY_EXITEVENT_INVALID;
+    chy_hresult hr = CHY_S_OK;
+    if (chy_late_is(&c, "Initialize", "s>")) {
+        hr = initialize(e, args[0].u.s.p, &events);
+        hr = chy_late_long(result, hr, events);
+    } else if (chy_late_is(&c, "Notify", "ll")) {
+        hr = notify(e, args[0].u.l, args[1].u.l);
+    } else if (chy_late_is(&c, "GetDescription", ">")) {
+        hr = late_description(e, result);
+    } else if (chy_late_is(&c, "GetManageModule", ">")) {
+        hr = late_manage(e, result);
+    }
+    return late_end(&e->host, &c, hr, excep);
+}
+
 static const chy_exit_vtbl exit_vtbl = {
     .h = {sizeof exit_vtbl, CHY_ABI_VERSION, CHY_IID_EXIT, CHY_IF_CONCURRENT},
     .release = release,
+    .invoke = invoke,
     .initialize = initialize,
     .notify = notify,
     .get_description = get_description,

@@ -2,7 +2,7 @@
 #ifndef EXIT_PUBLISH_PUBLISH_H
 #define EXIT_PUBLISH_PUBLISH_H
 
-#include <chancery/module.h>
+#include <chancery/easy_module.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -46,6 +46,8 @@ void exit_ref(struct exit_module *e);
 void exit_unref(struct exit_module *e);
 /* The live module that was made for this host, with a reference; or NULL. */
 struct exit_module *exit_of_host(const chy_host *host);
+/* What a late-bound call answers. */
+chy_hresult late_end(const chy_host *host, const chy_late *c, chy_hresult hr, chy_excep *excep);
 chy_hresult manage_new(const chy_host *host, struct exit_module *e, chy_manage_module *out);
 chy_hresult text_out(const chy_host *host, const char *text, chy_str *out);
 

@@ -65,9 +65,33 @@ static chy_hresult configure(void *self, const char *config, const char *storage
     return hr;
 }
 
+static chy_hresult invoke(void *self, const char *method, const chy_variant *args, uint32_t nargs,
+                          chy_variant *result, chy_excep *excep, uint32_t *bad_arg)
+{
+    struct manage *m = self;
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_hresult hr = CHY_S_OK;
+    if (chy_late_is(&c, "GetProperty", "sssl>"))
+        hr = get_property(m, args[0].u.s.p, args[1].u.s.p, args[2].u.s.p, args[3].u.l, result);
+    else if (chy_late_is(&c, "SetProperty", "ssslv"))
+        hr = set_property(m, args[0].u.s.p, args[1].u.s.p, args[2].u.s.p, args[3].u.l, &args[4]);
+    else if (chy_late_is(&c, "Configure", "ssl"))
+        hr = configure(m, args[0].u.s.p, args[1].u.s.p, args[2].u.l);
+    return late_end(&m->host, &c, hr, excep);
+}
+
+/* Thrown errors carry the module's name and the method's. */
+chy_hresult late_end(const chy_host *host, const chy_late *c, chy_hresult hr, chy_excep *excep)
+{
+    static const chy_module_class cls = {.name = "policy-default"};
+    const chy_module_object o = {.cls = &cls, .host = *host};
+    return chy_late_end(&o, c, hr, excep);
+}
+
 static const chy_manage_module_vtbl manage_vtbl = {
     .h = {sizeof manage_vtbl, CHY_ABI_VERSION, CHY_IID_MANAGE_MODULE, CHY_IF_CONCURRENT},
     .release = manage_release,
+    .invoke = invoke,
     .get_property = get_property,
     .set_property = set_property,
     .configure = configure};

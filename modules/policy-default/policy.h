@@ -2,7 +2,7 @@
 #ifndef POLICY_DEFAULT_POLICY_H
 #define POLICY_DEFAULT_POLICY_H
 
-#include <chancery/module.h>
+#include <chancery/easy_module.h>
 #include <stdbool.h>
 
 #include "der.h"
@@ -128,6 +128,8 @@ void policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
 /* The live policy that was made for this host, with a reference; or NULL. */
 struct policy *policy_of_host(const chy_host *host);
+/* What a late-bound call answers. */
+chy_hresult late_end(const chy_host *host, const chy_late *c, chy_hresult hr, chy_excep *excep);
 chy_hresult manage_new(const chy_host *host, struct policy *p, chy_manage_module *out);
 
 #endif

@@ -136,9 +136,56 @@ static chy_hresult get_manage_module(void *self, chy_manage_module *out)
     return out ? manage_new(&p->host, p, out) : CHY_E_POINTER;
 }
 
+/* The pair in an object result is the receiver's to free. */
+static chy_hresult late_manage(struct policy *p, chy_variant *result)
+{
+    chy_manage_module m;
+    chy_object *pair = p->host.vt->alloc(sizeof *pair);
+    if (!pair) return CHY_E_OUTOFMEMORY;
+    chy_hresult hr = get_manage_module(p, &m);
+    if (CHY_FAILED(hr)) {
+        p->host.vt->free(pair);
+        return hr;
+    }
+    *pair = (chy_object){&m.vt->h, m.self};
+    result->vt = CHY_VT_OBJECT;
+    result->u.o = pair;
+    return CHY_S_OK;
+}
+
+static chy_hresult late_description(struct policy *p, chy_variant *result)
+{
+    chy_hresult hr = get_description(p, &result->u.s);
+    if (!CHY_FAILED(hr)) result->vt = CHY_VT_STR;
+    return hr;
+}
+
+static chy_hresult invoke(void *self, const char *method, const chy_variant *args, uint32_t nargs,
+                          chy_variant *result, chy_excep *excep, uint32_t *bad_arg)
+{
+    struct policy *p = self;
+    chy_late c = chy_late_begin(method, args, nargs, result, bad_arg);
+    chy_long disposition = CHY_VR_INSTANT_BAD;
+    chy_hresult hr = CHY_S_OK;
+    if (chy_late_is(&c, "Initialize", "s")) {
+        hr = initialize(p, args[0].u.s.p);
+    } else if (chy_late_is(&c, "VerifyRequest", "slll>")) {
+        hr = verify_request(p, args[0].u.s.p, args[1].u.l, args[2].u.l, args[3].u.l, &disposition);
+        hr = chy_late_long(result, hr, disposition);
+    } else if (chy_late_is(&c, "ShutDown", "")) {
+        hr = shut_down(p);
+    } else if (chy_late_is(&c, "GetDescription", ">")) {
+        hr = late_description(p, result);
+    } else if (chy_late_is(&c, "GetManageModule", ">")) {
+        hr = late_manage(p, result);
+    }
+    return late_end(&p->host, &c, hr, excep);
+}
+
 static const chy_policy_vtbl policy_vtbl = {
     .h = {sizeof policy_vtbl, CHY_ABI_VERSION, CHY_IID_POLICY, CHY_IF_CONCURRENT},
     .release = policy_release,
+    .invoke = invoke,
     .initialize = initialize,
     .verify_request = verify_request,
     .get_description = get_description,
