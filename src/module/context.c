@@ -1,16 +1,22 @@
 /* Contexts and deadlines: which calls run, and what becomes of one that overruns. */
-#include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "module/internal.h"
 
 static _Thread_local struct chy_context *current; /* the call on this thread */
 
-static int32_t fresh_number(size_t slot)
+/* Under the lock of ms. No secret: it keeps a stale number from being taken for a live one. */
+static int32_t fresh_number(struct chy_modules *ms, size_t slot)
 {
-    uint32_t r = 0;
-    if (chy_random(&r, sizeof(r), NULL) != CHY_S_OK) r = (uint32_t)slot * 2654435761u;
-    r &= 0x3fffff;
+    if (ms->random_used == 0 || ms->random_used == CHY_RANDOM_POOL) {
+        if (chy_random(ms->random, sizeof(ms->random), NULL) != CHY_S_OK) {
+            for (size_t k = 0; k < CHY_RANDOM_POOL; k++)
+                ms->random[k] = ms->random[k] * 2654435761u + (uint32_t)k;
+        }
+        ms->random_used = 0;
+    }
+    uint32_t r = ms->random[ms->random_used++] & 0x3fffff;
     return (int32_t)((r ? r : 1) << 9 | (uint32_t)slot);
 }
 
@@ -19,8 +25,10 @@ struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enu
     struct chy_modules *ms = i->ms;
     pthread_mutex_lock(&ms->lock);
     struct chy_context *c = ms->free_context;
+    int32_t number = 0;
     if (c) {
         ms->free_context = c->next_free;
+        number = fresh_number(ms, (size_t)(c - ms->context));
         ms->active++;
         if (ms->parked) pthread_cond_signal(&ms->wake);
     }
@@ -33,7 +41,7 @@ struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enu
     c->asker = asker;
     c->instance = i;
     c->deadline = chy_monotonic(ms->config.clock) + (int64_t)ms->config.call_timeout_ms * 1000;
-    c->number = fresh_number((size_t)(c - ms->context));
+    c->number = number;
     pthread_mutex_unlock(&c->lock);
     current = c;
     return c;
@@ -85,6 +93,7 @@ static void look_at(struct chy_modules *ms, struct chy_context *c, int64_t now)
 {
     void *request = NULL;
     bool expired = false;
+    char name[40] = "";
     pthread_mutex_lock(&c->lock);
     if (c->in_use && !c->abandoned && now > c->deadline) {
         expired = true;
@@ -93,12 +102,18 @@ static void look_at(struct chy_modules *ms, struct chy_context *c, int64_t now)
         c->number = 0;
         c->request = NULL;
         atomic_store(&c->instance->quarantined, true);
+        chy_gate_wake(c->instance);
         atomic_fetch_add(&c->instance->failures, 1);
+        /* once unlocked, the call may come back and its instance be freed */
+        snprintf(name, sizeof(name), "%s", c->instance->name);
     }
     pthread_mutex_unlock(&c->lock);
     if (!expired) return;
-    chy_log(CHY_LOG_LEVEL_ERROR, "module.deadline", "module", c->instance->name, NULL);
-    if (ms->watch.expired) ms->watch.expired(request, ms->watch.arg);
+    chy_log(CHY_LOG_LEVEL_ERROR, "module.deadline", "module", name, NULL);
+    pthread_mutex_lock(&ms->lock);
+    struct chy_watch watch = ms->watch;
+    pthread_mutex_unlock(&ms->lock);
+    if (watch.expired) watch.expired(request, watch.arg);
 }
 
 static void *watch_deadlines(void *arg)
@@ -146,13 +161,18 @@ chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err)
     return CHY_S_OK;
 }
 
-void chy_deadlines_stop(struct chy_modules *ms)
+bool chy_deadlines_stop(struct chy_modules *ms)
 {
     pthread_mutex_lock(&ms->lock);
     ms->stopping = true;
     pthread_cond_signal(&ms->wake);
     pthread_mutex_unlock(&ms->lock);
     if (ms->thread_runs) pthread_join(ms->deadline_thread, NULL);
+    pthread_mutex_lock(&ms->lock);
+    bool idle = ms->active == 0;
+    pthread_mutex_unlock(&ms->lock);
+    if (!idle) return false;
     for (size_t k = 0; k < CHY_CONTEXTS; k++)
         pthread_mutex_destroy(&ms->context[k].lock);
+    return true;
 }

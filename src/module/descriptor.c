@@ -4,7 +4,12 @@
 
 #include "module/internal.h"
 
-enum { TABLE_MAX = 4096, NAME_MAX_LEN = 32 };
+enum {
+    TABLE_MAX = 4096,
+    NAME_MAX_LEN = 32,
+    /* of ABI 1.0: later members come behind, and modules without them load for ever */
+    INFO_MIN = offsetof(chy_module_info, create) + sizeof(chy_create_fn)
+};
 
 static chy_hresult refuse(struct chy_err *err, const char *path, const char *why)
 {
@@ -32,10 +37,10 @@ chy_hresult chy_descriptor_check(const chy_module_info *info, const char *path, 
             "module %.200s: built for ABI %u.%u, this chanceryd speaks %u.%u: rebuild it", path,
             info->abi_version >> 16, info->abi_version & 0xffff, CHY_ABI_MAJOR, CHY_ABI_MINOR);
     }
-    if (info->struct_size < sizeof(*info) || info->struct_size > TABLE_MAX) {
+    if (info->struct_size < INFO_MIN || info->struct_size > TABLE_MAX) {
         return chy_fail(err, CHY_E_NOINTERFACE,
-                        "module %.200s: descriptor of %u octets, at least %zu are expected", path,
-                        info->struct_size, sizeof(*info));
+                        "module %.200s: descriptor of %u octets, at least %d are expected", path,
+                        info->struct_size, INFO_MIN);
     }
     if (!info->name || !name_ok(info->name))
         return refuse(err, path, "its name is not [a-z0-9-]{1,32}");
@@ -106,4 +111,27 @@ chy_hresult chy_exit_table_check(const chy_object *o, enum chy_binding binding, 
     bool direct = CHY_HAS(vt, chy_exit_vtbl, initialize) && CHY_HAS(vt, chy_exit_vtbl, notify) &&
                   CHY_HAS(vt, chy_exit_vtbl, get_description);
     return choose(direct, vt->invoke != NULL, binding, late, err);
+}
+
+chy_hresult chy_manage_table_check(const chy_object *o, bool *direct, struct chy_err *err)
+{
+    chy_hresult hr =
+        check_header(o, CHY_IID_MANAGE_MODULE, offsetof(chy_manage_module_vtbl, get_property), err);
+    if (hr != CHY_S_OK) return hr;
+    const chy_manage_module_vtbl *vt = (const chy_manage_module_vtbl *)(const void *)o->vt;
+    if (!vt->release) return chy_fail(err, CHY_E_NOINTERFACE, "its table has no release");
+    *direct = CHY_HAS(vt, chy_manage_module_vtbl, get_property) &&
+              CHY_HAS(vt, chy_manage_module_vtbl, set_property) &&
+              CHY_HAS(vt, chy_manage_module_vtbl, configure);
+    bool late;
+    return choose(*direct, vt->invoke != NULL, CHY_BINDING_AUTO, &late, err);
+}
+
+/* release stands first in every table of this major version, whatever the interface. */
+void chy_object_discard(const chy_object *o)
+{
+    if (!o->vt || o->vt->abi_version >> 16 != CHY_ABI_MAJOR) return;
+    if (o->vt->struct_size < offsetof(chy_policy_vtbl, invoke)) return;
+    const chy_policy_vtbl *vt = (const chy_policy_vtbl *)(const void *)o->vt;
+    if (vt->release) vt->release(o->self);
 }

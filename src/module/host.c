@@ -30,6 +30,8 @@ static chy_hresult get_setting(void *self, const char *name, chy_variant *out)
 {
     struct chy_instance *i = self;
     if (!name || !out) return CHY_E_POINTER;
+    *out = (chy_variant){.vt = CHY_VT_EMPTY};
+    if (atomic_load(&i->ms->closed)) return CHY_E_HANDLE;
     return i->ms->config.ops->get_setting(i->ms->config.ca, i->location, name, out);
 }
 
@@ -37,6 +39,8 @@ static chy_hresult next_setting(void *self, const char *after, chy_str *out)
 {
     struct chy_instance *i = self;
     if (!out) return CHY_E_POINTER;
+    *out = (chy_str){NULL, 0};
+    if (atomic_load(&i->ms->closed)) return CHY_E_HANDLE;
     return i->ms->config.ops->next_setting(i->ms->config.ca, i->location, after, out);
 }
 
@@ -55,9 +59,11 @@ static chy_hresult set_message(void *self, chy_long context, const char *text)
     if (!text) return CHY_E_POINTER;
     struct chy_context *c = chy_context_enter(i->ms, context);
     if (!c) return CHY_E_HANDLE;
-    chy_hresult hr = c->request && c->asker == CHY_ASKER_POLICY && c->instance == i
-                         ? i->ms->config.ops->set_message(c->request, text)
-                         : CHY_E_ACCESSDENIED;
+    chy_hresult hr = CHY_E_HANDLE;
+    if (c->request && c->instance == i) {
+        hr = c->asker == CHY_ASKER_POLICY ? i->ms->config.ops->set_message(c->request, text)
+                                          : CHY_E_ACCESSDENIED;
+    }
     chy_context_leave(c);
     return hr;
 }

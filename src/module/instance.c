@@ -5,19 +5,24 @@
 
 #include "module/internal.h"
 
+static void monotonic_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 chy_hresult chy_modules_new(const struct chy_modules_config *config, struct chy_modules **out,
                             struct chy_err *err)
 {
     struct chy_modules *ms = chy_calloc(1, sizeof(*ms));
-    pthread_condattr_t monotonic;
     if (!ms) return chy_fail_nomem(err, "modules");
     ms->config = *config;
     ms->folder = chy_strdup(config->folder ? config->folder : "");
     pthread_mutex_init(&ms->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&ms->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&ms->wake);
     chy_hresult hr = ms->folder ? chy_deadlines_start(ms, err) : chy_fail_nomem(err, "modules");
     if (hr != CHY_S_OK) {
         chy_free(ms->folder);
@@ -30,7 +35,8 @@ chy_hresult chy_modules_new(const struct chy_modules_config *config, struct chy_
 
 void chy_modules_free(struct chy_modules *ms)
 {
-    chy_deadlines_stop(ms);
+    atomic_store(&ms->closed, true);
+    if (!chy_deadlines_stop(ms)) return; /* left to the thread that is stuck in a module */
     while (ms->libraries) {
         struct chy_library *next = ms->libraries->next;
         chy_free(ms->libraries->path);
@@ -45,7 +51,9 @@ void chy_modules_free(struct chy_modules *ms)
 
 void chy_modules_watch(struct chy_modules *ms, const struct chy_watch *watch)
 {
+    pthread_mutex_lock(&ms->lock);
     ms->watch = *watch;
+    pthread_mutex_unlock(&ms->lock);
 }
 
 static bool ends_in(const char *s, const char *tail)
@@ -68,7 +76,8 @@ static void instance_free(struct chy_instance *i)
     chy_free(i->name);
     chy_free(i->class_name);
     chy_free(i->location);
-    pthread_mutex_destroy(&i->serial);
+    pthread_mutex_destroy(&i->gate);
+    pthread_cond_destroy(&i->gate_opens);
     chy_free(i);
 }
 
@@ -81,7 +90,10 @@ static chy_hresult make_object(struct chy_instance *i, enum chy_binding binding,
         return chy_fail(err, hr, "it could not create %s (0x%08x)", i->class_name, (unsigned)hr);
     hr = i->is_policy ? chy_policy_table_check(&i->object, binding, &i->late, err)
                       : chy_exit_table_check(&i->object, binding, &i->late, err);
-    if (hr != CHY_S_OK) return chy_wrap(err, "class %s (%s)", i->class_name, kind);
+    if (hr != CHY_S_OK) {
+        chy_object_discard(&i->object);
+        return chy_wrap(err, "class %s (%s)", i->class_name, kind);
+    }
     i->concurrent = (i->object.vt->flags & CHY_IF_CONCURRENT) != 0;
     i->policy = (chy_policy){(const chy_policy_vtbl *)(const void *)i->object.vt, i->object.self};
     i->exit = (chy_exit){(const chy_exit_vtbl *)(const void *)i->object.vt, i->object.self};
@@ -107,7 +119,8 @@ static chy_hresult open_instance(struct chy_modules *ms, const char *module, con
              lib->info->name);
     struct chy_instance *i = chy_calloc(1, sizeof(*i));
     if (!i) return chy_fail_nomem(err, "module");
-    pthread_mutex_init(&i->serial, NULL);
+    pthread_mutex_init(&i->gate, NULL);
+    monotonic_cond_init(&i->gate_opens);
     i->ms = ms;
     i->library = lib;
     i->is_policy = is_policy;
@@ -158,7 +171,7 @@ void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
 void chy_instance_free(struct chy_instance *i)
 {
     /* A stuck thread may still be inside: then the object, and this value, are left to it. */
-    if (atomic_load(&i->quarantined)) return;
+    if (atomic_load(&i->running)) return;
     i->policy.vt->release(i->object.self);
     instance_free(i);
 }

@@ -6,7 +6,7 @@
 
 #include "module/module.h"
 
-enum { CHY_CONTEXTS = 512 };
+enum { CHY_CONTEXTS = 512, CHY_RANDOM_POOL = 256 };
 
 /* One running call. The number that the module knows it by is slot | random << 9; it dies with the
  * call, or at the deadline. Callbacks run under the lock: who kills the context waits for the one
@@ -37,7 +37,10 @@ struct chy_modules {
     pthread_cond_t wake;
     pthread_t deadline_thread;
     bool thread_runs, stopping, parked;
+    atomic_bool closed; /* nothing of the engine may be asked any more */
     unsigned active;
+    uint32_t random[CHY_RANDOM_POOL]; /* drawn together: a draw costs more than a call */
+    size_t random_used;
     struct chy_library *libraries;
     struct chy_context *free_context;
     struct chy_context context[CHY_CONTEXTS];
@@ -52,8 +55,11 @@ struct chy_instance {
     chy_object object; /* as the module made it */
     chy_policy policy; /* the same, typed; one of the two */
     chy_exit exit;
-    pthread_mutex_t serial;
+    pthread_mutex_t gate; /* of a serial instance: who is inside, and who waits */
+    pthread_cond_t gate_opens;
+    bool occupied;
     atomic_bool quarantined;
+    atomic_uint running; /* calls that have not come back */
     _Atomic uint64_t calls, failures, busy_us;
 };
 
@@ -68,6 +74,12 @@ CHY_MUST_USE chy_hresult chy_policy_table_check(const chy_object *o, enum chy_bi
                                                 bool *late, struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_exit_table_check(const chy_object *o, enum chy_binding binding,
                                               bool *late, struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_manage_table_check(const chy_object *o, bool *direct,
+                                                struct chy_err *err);
+void chy_object_discard(const chy_object *o); /* one whose table was refused */
+
+/* call.c: those who wait for the instance learn that it is quarantined */
+void chy_gate_wake(struct chy_instance *i);
 
 /* context.c */
 struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker);
@@ -78,7 +90,8 @@ struct chy_context *chy_context_enter(struct chy_modules *ms, int32_t number);
 void chy_context_leave(struct chy_context *c);
 int64_t chy_context_time_left_us(void); /* of the call on this thread; INT64_MAX outside of one */
 CHY_MUST_USE chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err);
-void chy_deadlines_stop(struct chy_modules *ms);
+/* False: a call is still inside its module, and ms has to outlive it. */
+bool chy_deadlines_stop(struct chy_modules *ms);
 
 /* host.c */
 void chy_host_of(struct chy_instance *i, chy_host *out);

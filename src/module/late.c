@@ -25,7 +25,10 @@ chy_hresult chy_late_call(const chy_object *o, const char *method, const chy_var
     const chy_policy_vtbl *vt = (const chy_policy_vtbl *)(const void *)o->vt;
     chy_excep excep = {0};
     uint32_t bad = 0;
-    chy_hresult hr = vt->invoke(o->self, method, args, nargs, result, &excep, &bad);
+    chy_variant unwanted = {.vt = CHY_VT_EMPTY}; /* for modules that always write a result */
+    chy_hresult hr =
+        vt->invoke(o->self, method, args, nargs, result ? result : &unwanted, &excep, &bad);
+    chy_variant_clear(&unwanted);
     if (hr == CHY_DISP_E_EXCEPTION) {
         hr = CHY_FAILED(excep.code) ? excep.code : CHY_E_UNEXPECTED;
         if (excep.description.p) {

@@ -14,13 +14,26 @@
 
 enum { MODULE_MAX = 256 << 20 };
 
+static bool has_dotdot(const char *path)
+{
+    for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2) {
+        bool starts = p == path || p[-1] == '/';
+        if (starts && (p[2] == '/' || p[2] == 0)) return true;
+    }
+    return false;
+}
+
 static chy_hresult path_of(struct chy_modules *ms, const char *module, char *out, size_t cap,
                            struct chy_err *err)
 {
     int n;
+    if (has_dotdot(module)) {
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "module \"%.100s\": a path without \"..\" is expected", module);
+    }
     if (module[0] == '/') {
         n = snprintf(out, cap, "%s", module);
-    } else if (strchr(module, '/') || module[0] == '.' || !module[0]) {
+    } else if (strchr(module, '/') || module[0] == '.' || !module[0] || !ms->folder[0]) {
         return chy_fail(
             err, CHY_E_INVALIDARG,
             "module \"%.100s\": a name in the module folder or an absolute path is expected",
@@ -107,16 +120,20 @@ static chy_hresult open_file(const char *path, bool any_owner, int *out, struct 
     return CHY_S_OK;
 }
 
+/* Takes fd over: closes it, or keeps it where the loader goes on knowing it. */
 static chy_hresult map(int fd, struct chy_library *lib, struct chy_err *err)
 {
     char self[64];
     /* The very file that was checked, whatever its name leads to by now. The descriptor stays open
-     * as long as the library is mapped, which is for ever: the loader knows a library by the name
-     * it was opened with, and this name must not come to mean another file. */
+     * as long as the library is mapped, which is for ever, also where it is refused below: the
+     * loader knows a library by the name it was opened with, and this name must not come to mean
+     * another file. */
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     void *handle = dlopen(self, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!handle)
+    if (!handle) {
+        close(fd);
         return chy_fail(err, CHY_E_NOINTERFACE, "module %.200s: %.200s", lib->path, dlerror());
+    }
     chy_module_entry_fn entry;
     void *symbol = dlsym(handle, "chy_module_entry");
     if (!symbol)
@@ -152,10 +169,9 @@ chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct 
         return chy_fail_nomem(err, "module");
     }
     hr = open_file(path, ms->config.any_owner, &fd, err);
-    if (hr == CHY_S_OK) hr = hash_file(fd, path, lib->sha256, err);
+    if (hr == CHY_S_OK && (hr = hash_file(fd, path, lib->sha256, err)) != CHY_S_OK) close(fd);
     if (hr == CHY_S_OK) hr = map(fd, lib, err);
     if (hr != CHY_S_OK) {
-        if (fd >= 0) close(fd);
         chy_free(lib->path);
         chy_free(lib);
         return hr;

@@ -28,9 +28,11 @@ chy_hresult chy_instance_description(struct chy_instance *i, struct chy_buf *out
     chy_hresult hr = chy_call_begin(i, NULL, CHY_ASKER_EXIT, &call, err);
     if (hr != CHY_S_OK) return hr;
     hr = description(i, &text, err);
-    if (chy_call_end(i, &call, hr))
+    if (chy_call_end(i, &call, hr)) {
+        if (!CHY_FAILED(hr)) chy_module_free(text.p);
         return chy_fail(err, CHY_ERROR_TIMEOUT, "module %s: GetDescription overran its deadline",
                         i->name);
+    }
     if (CHY_FAILED(hr)) return chy_fail(err, hr, "module %s: GetDescription failed", i->name);
     if (text.p) chy_buf_add(out, text.p, text.n);
     chy_module_free(text.p);
@@ -120,18 +122,17 @@ static chy_hresult manage(struct chy_instance *i, const struct manage_call *c, s
 {
     struct chy_running call;
     chy_object o = {NULL, NULL};
+    bool direct = false;
     chy_hresult hr = chy_call_begin(i, NULL, CHY_ASKER_EXIT, &call, err);
     if (hr != CHY_S_OK) return hr;
     hr = manage_object(i, &o, err);
+    if (hr == CHY_S_OK && (hr = chy_manage_table_check(&o, &direct, err)) != CHY_S_OK)
+        chy_object_discard(&o);
     if (hr == CHY_S_OK) {
         const chy_manage_module_vtbl *vt = (const chy_manage_module_vtbl *)(const void *)o.vt;
-        bool direct = CHY_HAS(vt, chy_manage_module_vtbl, get_property) &&
-                      CHY_HAS(vt, chy_manage_module_vtbl, set_property) &&
-                      CHY_HAS(vt, chy_manage_module_vtbl, configure);
         hr = direct && !i->late ? call_direct(vt, o.self, i->location, c)
              : vt->invoke       ? call_late(&o, i->location, c, err)
-             : direct           ? call_direct(vt, o.self, i->location, c)
-                                : CHY_E_NOTIMPL;
+                                : call_direct(vt, o.self, i->location, c);
         vt->release(o.self);
     }
     if (chy_call_end(i, &call, hr))

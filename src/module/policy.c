@@ -82,6 +82,7 @@ enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, v
         0}; /* err may live in the request, which is not ours once the call is abandoned */
     chy_long disposition = NEVER_WRITTEN;
     *abandoned = false;
+    *status = CHY_ERROR_TIMEOUT; /* not to be touched once the call is abandoned */
     chy_hresult hr = chy_call_begin(i, request, CHY_ASKER_POLICY, &call, err);
     if (hr != CHY_S_OK) {
         *status = hr;
@@ -94,6 +95,7 @@ enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, v
     *abandoned = chy_call_end(i, &call, hr);
     if (*abandoned) return CHY_VERDICT_FAILED;
     enum chy_verdict v = classify(i, hr, disposition, status, &own);
+    if (v == CHY_VERDICT_FAILED && !CHY_FAILED(hr)) atomic_fetch_add(&i->failures, 1);
     if (own.code != CHY_S_OK) chy_fail(err, own.code, "%s", own.text);
     return v;
 }

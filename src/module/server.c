@@ -62,20 +62,23 @@ static struct chy_context *enter(const struct server *s)
     return c;
 }
 
+static bool alive(const struct server *s)
+{
+    struct chy_context *c = enter(s);
+    if (c) chy_context_leave(c);
+    return c != NULL;
+}
+
 static chy_hresult set_context(void *self, chy_long context)
 {
     struct server *s = self;
-    int32_t old = s->context;
-    s->context = context;
-    s->has_flags = false;
-    s->extensions.open = s->attributes.open = false;
-    if (context == 0) return CHY_S_OK;
-    struct chy_context *c = enter(s);
-    if (!c) {
-        s->context = old;
-        return CHY_E_HANDLE;
+    struct server fresh = {.instance = s->instance, .context = context};
+    if (context != 0) {
+        struct chy_context *c = enter(&fresh);
+        if (!c) return CHY_E_HANDLE;
+        chy_context_leave(c);
     }
-    chy_context_leave(c);
+    *s = fresh;
     return CHY_S_OK;
 }
 
@@ -112,7 +115,7 @@ static chy_hresult get_certificate_property(void *self, const char *name, chy_lo
     if (!name || !out) return CHY_E_POINTER;
     *out = (chy_variant){.vt = CHY_VT_EMPTY};
     struct chy_context *c = enter(s);
-    if (!c && s->context != 0) return CHY_E_HANDLE;
+    if (!c && (s->context != 0 || atomic_load(&ms->closed))) return CHY_E_HANDLE;
     chy_hresult hr = CHY_CERTSRV_E_PROPERTY_EMPTY;
     if (c) hr = ms->config.ops->get_certificate_property(c->request, c->asker, name, type, out);
     if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) {
@@ -121,6 +124,21 @@ static chy_hresult get_certificate_property(void *self, const char *name, chy_lo
     }
     if (c) chy_context_leave(c);
     return hr;
+}
+
+/* What a module hands in is looked at before it is believed. */
+static chy_hresult check_value(const chy_variant *v)
+{
+    switch (v->vt) {
+    case CHY_VT_EMPTY:
+    case CHY_VT_NULL:
+    case CHY_VT_LONG:
+    case CHY_VT_DATE:
+    case CHY_VT_BOOL: return CHY_S_OK;
+    case CHY_VT_STR: return v->u.s.p ? CHY_S_OK : CHY_E_POINTER;
+    case CHY_VT_BYTES: return v->u.b.p || !v->u.b.n ? CHY_S_OK : CHY_E_POINTER;
+    }
+    return CHY_DISP_E_BADVARTYPE;
 }
 
 /* Setters: a policy module, inside VerifyRequest. */
@@ -142,6 +160,7 @@ static chy_hresult set_certificate_property(void *self, const char *name, chy_lo
     struct server *s = self;
     chy_hresult hr;
     if (!name || !value) return CHY_E_POINTER;
+    if ((hr = check_value(value)) != CHY_S_OK) return hr;
     struct chy_context *c = enter_to_set(s, &hr);
     if (!c) return hr;
     hr = ops_of(s)->set_certificate_property(c->request, name, type, value);
@@ -158,8 +177,8 @@ static chy_hresult get_certificate_extension(void *self, const char *oid, chy_lo
     struct chy_context *c = enter(s);
     if (!c) return CHY_E_HANDLE;
     chy_hresult hr = ops_of(s)->get_certificate_extension(c->request, oid, type, out, &s->flags);
-    chy_context_leave(c);
     s->has_flags = hr == CHY_S_OK;
+    chy_context_leave(c);
     return hr;
 }
 
@@ -167,6 +186,8 @@ static chy_hresult get_certificate_extension_flags(void *self, chy_long *flags)
 {
     struct server *s = self;
     if (!flags) return CHY_E_POINTER;
+    *flags = 0;
+    if (!alive(s)) return CHY_E_HANDLE;
     if (!s->has_flags) return CHY_E_UNEXPECTED;
     *flags = s->flags;
     return CHY_S_OK;
@@ -178,6 +199,7 @@ static chy_hresult set_certificate_extension(void *self, const char *oid, chy_lo
     struct server *s = self;
     chy_hresult hr;
     if (!oid || !value) return CHY_E_POINTER;
+    if ((hr = check_value(value)) != CHY_S_OK) return hr;
     struct chy_context *c = enter_to_set(s, &hr);
     if (!c) return hr;
     hr = ops_of(s)->set_certificate_extension(c->request, oid, type, flags, value);
@@ -187,9 +209,7 @@ static chy_hresult set_certificate_extension(void *self, const char *oid, chy_lo
 
 static chy_hresult setup(struct server *s, struct enumeration *e)
 {
-    struct chy_context *c = enter(s);
-    if (!c) return CHY_E_HANDLE;
-    chy_context_leave(c);
+    if (!alive(s)) return CHY_E_HANDLE;
     *e = (struct enumeration){true, 0};
     return CHY_S_OK;
 }
@@ -200,17 +220,17 @@ static chy_hresult next(struct server *s, struct enumeration *e, at_fn at, chy_s
 {
     if (!out) return CHY_E_POINTER;
     *out = (chy_str){NULL, 0};
-    if (!e->open) return CHY_E_UNEXPECTED;
     struct chy_context *c = enter(s);
     if (!c) return CHY_E_HANDLE;
-    chy_hresult hr = at(c->request, e->next, out);
+    chy_hresult hr = e->open ? at(c->request, e->next, out) : CHY_E_UNEXPECTED;
     chy_context_leave(c);
     if (hr == CHY_S_OK) e->next++;
     return hr;
 }
 
-static chy_hresult close_enumeration(struct enumeration *e)
+static chy_hresult close_enumeration(struct server *s, struct enumeration *e)
 {
+    if (!alive(s)) return CHY_E_HANDLE;
     if (!e->open) return CHY_E_UNEXPECTED;
     e->open = false;
     return CHY_S_OK;
@@ -228,7 +248,8 @@ static chy_hresult extensions_next(void *self, chy_str *oid)
 }
 static chy_hresult extensions_close(void *self)
 {
-    return close_enumeration(&((struct server *)self)->extensions);
+    struct server *s = self;
+    return close_enumeration(s, &s->extensions);
 }
 static chy_hresult attributes_setup(void *self, chy_long flags)
 {
@@ -242,7 +263,8 @@ static chy_hresult attributes_next(void *self, chy_str *name)
 }
 static chy_hresult attributes_close(void *self)
 {
-    return close_enumeration(&((struct server *)self)->attributes);
+    struct server *s = self;
+    return close_enumeration(s, &s->attributes);
 }
 
 const chy_server_policy_vtbl chy_server_policy_table = {

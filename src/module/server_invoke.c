@@ -26,22 +26,22 @@ enum method {
 static const struct {
     const char *name, *args;
     enum method method;
-    bool setter;
+    bool setter, gives; /* gives: has a result */
 } methods[] = {
-    {"SetContext", "l", SET_CONTEXT, false},
-    {"GetRequestProperty", "sl", GET_REQUEST_PROPERTY, false},
-    {"GetRequestAttribute", "s", GET_REQUEST_ATTRIBUTE, false},
-    {"GetCertificateProperty", "sl", GET_CERTIFICATE_PROPERTY, false},
-    {"SetCertificateProperty", "slv", SET_CERTIFICATE_PROPERTY, true},
-    {"GetCertificateExtension", "sl", GET_EXTENSION, false},
-    {"GetCertificateExtensionFlags", "", GET_EXTENSION_FLAGS, false},
-    {"SetCertificateExtension", "sllv", SET_EXTENSION, true},
-    {"EnumerateExtensionsSetup", "l", EXT_SETUP, false},
-    {"EnumerateExtensions", "", EXT_NEXT, false},
-    {"EnumerateExtensionsClose", "", EXT_CLOSE, false},
-    {"EnumerateAttributesSetup", "l", ATTR_SETUP, false},
-    {"EnumerateAttributes", "", ATTR_NEXT, false},
-    {"EnumerateAttributesClose", "", ATTR_CLOSE, false},
+    {"SetContext", "l", SET_CONTEXT, false, false},
+    {"GetRequestProperty", "sl", GET_REQUEST_PROPERTY, false, true},
+    {"GetRequestAttribute", "s", GET_REQUEST_ATTRIBUTE, false, true},
+    {"GetCertificateProperty", "sl", GET_CERTIFICATE_PROPERTY, false, true},
+    {"SetCertificateProperty", "slv", SET_CERTIFICATE_PROPERTY, true, false},
+    {"GetCertificateExtension", "sl", GET_EXTENSION, false, true},
+    {"GetCertificateExtensionFlags", "", GET_EXTENSION_FLAGS, false, true},
+    {"SetCertificateExtension", "sllv", SET_EXTENSION, true, false},
+    {"EnumerateExtensionsSetup", "l", EXT_SETUP, false, false},
+    {"EnumerateExtensions", "", EXT_NEXT, false, true},
+    {"EnumerateExtensionsClose", "", EXT_CLOSE, false, false},
+    {"EnumerateAttributesSetup", "l", ATTR_SETUP, false, false},
+    {"EnumerateAttributes", "", ATTR_NEXT, false, true},
+    {"EnumerateAttributesClose", "", ATTR_CLOSE, false, false},
 };
 
 static chy_hresult check_args(const char *signature, const chy_variant *args, uint32_t nargs,
@@ -51,8 +51,7 @@ static chy_hresult check_args(const char *signature, const chy_variant *args, ui
     if (nargs && !args) return CHY_E_POINTER;
     for (uint32_t i = 0; i < nargs; i++) {
         bool number = args[i].vt == CHY_VT_LONG || args[i].vt == CHY_VT_BOOL;
-        bool ok = signature[i] == 'v' ||
-                  (signature[i] == 's' && args[i].vt == CHY_VT_STR && args[i].u.s.p) ||
+        bool ok = signature[i] == 'v' || (signature[i] == 's' && args[i].vt == CHY_VT_STR) ||
                   (signature[i] == 'l' && number);
         if (ok) continue;
         if (bad_arg) *bad_arg = i;
@@ -106,15 +105,13 @@ static chy_hresult run(enum method m, void *self, const chy_variant *a, chy_vari
 static chy_hresult invoke(bool may_set, void *self, const char *method, const chy_variant *args,
                           uint32_t nargs, chy_variant *result, uint32_t *bad_arg)
 {
-    chy_variant unwanted = {.vt = CHY_VT_EMPTY}, *out = result ? result : &unwanted;
     if (!self || !method) return CHY_E_POINTER;
-    *out = (chy_variant){.vt = CHY_VT_EMPTY};
+    if (result) *result = (chy_variant){.vt = CHY_VT_EMPTY};
     for (size_t i = 0; i < CHY_ARRAY_LEN(methods); i++) {
         if (strcasecmp(methods[i].name, method) != 0 || (methods[i].setter && !may_set)) continue;
         chy_hresult hr = check_args(methods[i].args, args, nargs, bad_arg);
-        if (hr == CHY_S_OK) hr = run(methods[i].method, self, args, out);
-        chy_variant_clear(&unwanted);
-        return hr;
+        if (hr == CHY_S_OK && methods[i].gives && !result) hr = CHY_E_POINTER;
+        return hr == CHY_S_OK ? run(methods[i].method, self, args, result) : hr;
     }
     return CHY_DISP_E_UNKNOWNNAME;
 }
