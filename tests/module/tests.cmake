@@ -1,0 +1,29 @@
+# The border to modules, exercised by a probe that sees include/ alone, against an engine of the
+# test's own.
+set(module_tests ${CMAKE_CURRENT_LIST_DIR})
+set(module_probes ${CMAKE_BINARY_DIR}/tests/module)
+foreach(name probe probe-two)
+  add_library(module-${name} MODULE ${module_tests}/probe.c ${module_tests}/tables.c ${module_tests}/manage.c
+    ${module_tests}/walk.c ${module_tests}/face.c)
+  target_include_directories(module-${name} PRIVATE ${CMAKE_SOURCE_DIR}/include)
+  target_compile_definitions(module-${name} PRIVATE PROBE_NAME="${name}")
+  target_link_libraries(module-${name} PRIVATE chy_flags)
+  set_target_properties(module-${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+    LIBRARY_OUTPUT_DIRECTORY ${module_probes})
+endforeach()
+add_library(module-stranger MODULE ${module_tests}/stranger.c)
+set_target_properties(module-stranger PROPERTIES PREFIX "" OUTPUT_NAME stranger
+  LIBRARY_OUTPUT_DIRECTORY ${module_probes})
+
+function(module_test name)
+  add_executable(module_${name} ${module_tests}/${name}.c ${module_tests}/engine.c)
+  target_compile_definitions(module_${name} PRIVATE PROBES="${module_probes}" RECORDS="${module_tests}")
+  target_link_libraries(module_${name} PRIVATE chy_module chy_flags PkgConfig::CMOCKA)
+  add_dependencies(module_${name} module-probe module-probe-two module-stranger)
+endfunction()
+foreach(name test_callbacks test_calls test_deadlines test_load)
+  module_test(${name})
+  add_test(NAME module/${name} COMMAND module_${name})
+  set_tests_properties(module/${name} PROPERTIES TIMEOUT 120)
+endforeach()
+module_test(measure)
