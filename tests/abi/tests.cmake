@@ -39,10 +39,12 @@ add_test(NAME abi/loads COMMAND abi_load
   $<TARGET_FILE:abi-both-policy> "class BothPolicy.Policy: policy")
 
 # abi_bad(NAME TEXT DEFINITION...): a module that must be refused with that text.
+set(abi_refused "")
 function(abi_bad name text)
   abi_module(${name} ${abi}/bad.c ${CMAKE_SOURCE_DIR}/include ${ARGN})
   set_target_properties(abi-${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${abi_modules}/bad)
   add_test(NAME abi/refuses-${name} COMMAND abi_load $<TARGET_FILE:abi-${name}> "!${text}")
+  set(abi_refused ${abi_refused} $<TARGET_FILE:abi-${name}> "!${text}" PARENT_SCOPE)
 endfunction()
 abi_bad(bad-magic "magic is 0x00000007, not 0x4d594843" BAD_MAGIC=7)
 abi_bad(bad-major "built for ABI 2.0, this chanceryd speaks 1.0" BAD_ABI=0x20000)
@@ -56,6 +58,9 @@ abi_bad(bad-name-null "its name is not [a-z0-9-]{1,32}" BAD_NAME=NULL)
 abi_bad(bad-version "it has no version" BAD_VERSION=NULL)
 abi_bad(bad-null "chy_module_entry returned NULL" BAD_NULL)
 abi_bad(bad-entry "it exports no chy_module_entry" BAD_ENTRY=another_entry)
+# In one process: what was refused must not stand in for what comes after it.
+add_test(NAME abi/refuses-in-a-row COMMAND abi_load ${abi_refused} $<TARGET_FILE:abi-frozen> "module frozen")
+
 add_test(NAME abi/symbols COMMAND sh ${abi}/symbols.sh ${CMAKE_BINARY_DIR}/modules ${abi_modules}/modules)
 add_test(NAME abi/out-of-tree COMMAND sh ${abi}/out_of_tree.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}
   $<TARGET_FILE:abi_load> ${abi_modules}/outside)
