@@ -1,6 +1,6 @@
-/* Host names. Of RFC 5892 the broad classes are covered that no registry lets through (upper case ASCII,
- * controls, format characters, private use, surrogates, non-characters); there is no full table of code
- * points, as that follows Unicode's versions. */
+/* Host names. Of RFC 5892 the broad classes are covered that no registry lets through (upper case
+ * ASCII, controls, format characters, private use, surrogates, non-characters); there is no full
+ * table of code points, as that follows Unicode's versions. */
 #include "pki/idna.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ static uint32_t adapt(uint32_t delta, uint32_t points, bool first)
     uint32_t k = 0;
     delta = first ? delta / DAMP : delta / 2;
     delta += delta / points;
-    for (; delta > ((BASE - TMIN) * TMAX) / 2; k += BASE) delta /= BASE - TMIN;
+    for (; delta > ((BASE - TMIN) * TMAX) / 2; k += BASE)
+        delta /= BASE - TMIN;
     return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
 }
 
@@ -24,7 +25,10 @@ static int digit_of(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' + 26 : -1;
 }
 
-static uint32_t threshold(uint32_t k, uint32_t bias) { return k <= bias ? TMIN : k >= bias + TMAX ? TMAX : k - bias; }
+static uint32_t threshold(uint32_t k, uint32_t bias)
+{
+    return k <= bias ? TMIN : k >= bias + TMAX ? TMAX : k - bias;
+}
 
 /* One variable-length integer (RFC 3492 6.2). */
 static bool read_delta(struct chy_span *in, uint32_t bias, uint32_t *i)
@@ -49,7 +53,8 @@ static size_t decode(struct chy_span in, uint32_t *out, size_t max)
     size_t count = 0;
     const uint8_t *dash = memrchr(in.p, '-', in.n);
     size_t basic = dash ? (size_t)(dash - in.p) : 0;
-    for (; count < basic && count < max; count++) out[count] = in.p[count];
+    for (; count < basic && count < max; count++)
+        out[count] = in.p[count];
     if (dash) in = chy_span_of(dash + 1, in.n - basic - 1);
     while (in.n) {
         uint32_t before = i;
@@ -65,7 +70,10 @@ static size_t decode(struct chy_span in, uint32_t *out, size_t max)
     return count;
 }
 
-static void add_digit(char *out, size_t *n, uint32_t d) { out[(*n)++] = (char)(d < 26 ? 'a' + d : '0' + (d - 26)); }
+static void add_digit(char *out, size_t *n, uint32_t d)
+{
+    out[(*n)++] = (char)(d < 26 ? 'a' + d : '0' + (d - 26));
+}
 
 static void write_delta(char *out, size_t *n, uint32_t q, uint32_t bias)
 {
@@ -110,11 +118,13 @@ static size_t encode(const uint32_t *in, size_t count, char *out)
 
 static bool disallowed(uint32_t c)
 {
-    return (c >= 'A' && c <= 'Z') || c < 0x2d || (c > 0x7e && c < 0xb7) || (c >= 0x2000 && c <= 0x200b) ||
-           (c >= 0x200e && c <= 0x206f) || (c >= 0x2190 && c <= 0x2bff) || c == 0x3000 ||
-           (c >= 0xd800 && c <= 0xf8ff) || (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xfff0 && c <= 0xffff) ||
-           c == 0xfeff || (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe || c >= 0xe0000 || c == 0xd7 ||
-           c == 0xf7;
+    return (c >= 'A' && c <= 'Z') || c < 0x2d || (c > 0x7e && c < 0xb7) ||
+           (c >= 0x2000 && c <= 0x200b) || (c >= 0x200e && c <= 0x206f) ||
+           (c >= 0x2190 && c <= 0x2bff) || c == 0x3000 || (c >= 0xd800 && c <= 0xf8ff) ||
+           (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xfff0 && c <= 0xffff) || c == 0xfeff ||
+           (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe || c >= 0xe0000 ||
+           (c >= 0xb8 && c <= 0xde) || (c >= 0x391 && c <= 0x3ab) || (c >= 0x400 && c <= 0x42f) ||
+           (c >= 0xff00 && c <= 0xffef) || c == 0xf7;
 }
 
 static const char *a_label_fault(struct chy_span label)
@@ -126,12 +136,14 @@ static const char *a_label_fault(struct chy_span label)
     bool foreign = false;
     if (!n) return "an xn-- label that does not decode (RFC 3492)";
     for (size_t i = 0; i < n; i++) {
-        if (disallowed(points[i])) return "an xn-- label with a code point that IDNA2008 does not allow (RFC 5892)";
+        if (disallowed(points[i]))
+            return "an xn-- label with a code point that IDNA2008 does not allow (RFC 5892)";
         foreign = foreign || points[i] >= 128;
     }
     if (!foreign) return "an xn-- label with nothing to encode (RFC 5890 2.3.2.1)";
     size_t len = encode(points, n, again);
-    if (len != body.n || memcmp(again, body.p, len) != 0) return "an xn-- label that is not in its one form (RFC 5891 4.4)";
+    if (len != body.n || memcmp(again, body.p, len) != 0)
+        return "an xn-- label that is not in its one form (RFC 5891 4.4)";
     return NULL;
 }
 
@@ -141,7 +153,10 @@ static bool ldh(uint8_t c, unsigned flags)
            (c == '_' && (flags & CHY_GN_ALLOW_UNDERSCORE));
 }
 
-static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
 
 static const char *label_fault(struct chy_span label, unsigned flags)
 {
@@ -149,12 +164,15 @@ static const char *label_fault(struct chy_span label, unsigned flags)
     if (!label.n) return "an empty label";
     if (label.n > LABEL_MAX) return "a label of more than 63 characters";
     for (size_t i = 0; i < label.n; i++) {
-        if (!ldh(label.p[i], flags)) return "a character other than letters, digits and hyphens (RFC 1123 2.1)";
+        if (!ldh(label.p[i], flags))
+            return "a character other than letters, digits and hyphens (RFC 1123 2.1)";
         small[i] = lower(label.p[i]);
     }
-    if (label.p[0] == '-' || label.p[label.n - 1] == '-') return "a label that begins or ends with a hyphen";
+    if (label.p[0] == '-' || label.p[label.n - 1] == '-')
+        return "a label that begins or ends with a hyphen";
     if (label.n < 4 || small[2] != '-' || small[3] != '-') return NULL;
-    if (small[0] != 'x' || small[1] != 'n') return "a label with hyphens in third and fourth place (RFC 5890 2.3.1)";
+    if (small[0] != 'x' || small[1] != 'n')
+        return "a label with hyphens in third and fourth place (RFC 5890 2.3.1)";
     return a_label_fault(chy_span_of(small, label.n));
 }
 
