@@ -107,14 +107,27 @@ static bool email_inside(struct chy_span mailbox, struct chy_span base)
     return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
 }
 
+/* The host after "scheme://", without user information and port: "http://a.test:x@b.test" is at
+ * b.test (RFC 3986 3.2). Empty: there is none. */
+static struct chy_span uri_host(struct chy_span uri)
+{
+    const uint8_t *p = uri.n ? memchr(uri.p, ':', uri.n) : NULL;
+    size_t left = p ? uri.n - (size_t)(p - uri.p) : 0;
+    if (left < 3 || memcmp(p, "://", 3) != 0) return (struct chy_span){0};
+    struct chy_span host = {p + 3, 0};
+    while (host.n < left - 3 && !strchr("/?#", host.p[host.n]))
+        host.n++;
+    const uint8_t *at = host.n ? memrchr(host.p, '@', host.n) : NULL;
+    if (at) host = chy_span_of(at + 1, host.n - (size_t)(at - host.p) - 1);
+    const uint8_t *colon = host.n ? memchr(host.p, ':', host.n) : NULL;
+    if (colon) host.n = (size_t)(colon - host.p);
+    return host;
+}
+
 static bool uri_inside(struct chy_span uri, struct chy_span base)
 {
-    const uint8_t *p = memmem(uri.p, uri.n, "://", 3);
-    if (!p) return false; /* without a host it cannot be inside anything */
-    struct chy_span host = {p + 3, 0};
-    size_t left = uri.n - (size_t)(host.p - uri.p);
-    while (host.n < left && !strchr("/?#:", host.p[host.n]))
-        host.n++;
+    struct chy_span host = uri_host(uri);
+    if (!host.n) return false; /* without a host it cannot be inside anything */
     return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
 }
 
@@ -149,6 +162,8 @@ static bool directory_inside(struct chy_span der, struct chy_span base)
     for (size_t i = 0; inside && i < b->n; i++) {
         inside = a->attr[i].rdn == b->attr[i].rdn && same_value(&a->attr[i], &b->attr[i]);
     }
+    /* an RDN is inside only as a whole */
+    if (inside && b->n && b->n < a->n) inside = a->attr[b->n].rdn != a->attr[b->n - 1].rdn;
     chy_free(a);
     chy_free(b);
     return inside;
@@ -189,11 +204,15 @@ static chy_hresult refuse(const struct chy_general_name *gn, const char *why, st
     return hr;
 }
 
-/* An excluded range may be what a wildcard stands for: "*.example.com" meets an excluded
- * "a.example.com". */
+/* A URI without a host, and a form whose subtrees we cannot tell apart, count as excluded: RFC 5280
+ * 4.2.1.10 has them refused. An excluded range may be what a wildcard stands for: "*.example.com"
+ * meets an excluded "a.example.com". */
 static bool may_meet(const struct chy_general_name *gn, const struct chy_general_name *base)
 {
-    if (inside(gn, base)) return true;
+    if (inside(gn, base) || (gn->type != CHY_GN_DIR && !base->value.n)) return true;
+    if (gn->type == CHY_GN_URI) return !uri_host(gn->value).n;
+    if (gn->type == CHY_GN_OTHER) return chy_span_eq(gn->other_oid, base->other_oid);
+    if (gn->type == CHY_GN_X400 || gn->type == CHY_GN_EDI || gn->type == CHY_GN_RID) return true;
     if (gn->type != CHY_GN_DNS || gn->value.n < 3 || gn->value.p[0] != '*') return false;
     return host_inside(base->value, chy_span_of(gn->value.p + 1, gn->value.n - 1));
 }
