@@ -3,7 +3,8 @@
 
 #include "pki/ext.h"
 
-#define OID(name, octets) const struct chy_span name = {(const uint8_t *)(octets), sizeof(octets) - 1}
+#define OID(name, octets)                                                                          \
+    const struct chy_span name = {(const uint8_t *)(octets), sizeof(octets) - 1}
 
 OID(chy_oid_basic_constraints, "\x55\x1d\x13");
 OID(chy_oid_key_usage, "\x55\x1d\x0f");
@@ -49,6 +50,7 @@ void chy_key_usage_add(struct chy_buf *out, unsigned bits)
 {
     uint8_t octets[2] = {0, 0};
     unsigned highest = 0;
+    bits &= 0x1ff;
     for (unsigned i = 0; i < 9; i++) {
         if (!(bits & 1u << i)) continue;
         octets[i / 8] |= (uint8_t)(0x80 >> i % 8);
@@ -78,7 +80,8 @@ bool chy_key_usage_parse(struct chy_span value, unsigned *out)
 void chy_eku_add(struct chy_buf *out, const struct chy_span *oids, size_t n)
 {
     size_t mark = chy_der_open(out, CHY_DER_SEQUENCE);
-    for (size_t i = 0; i < n; i++) chy_der_add(out, CHY_DER_OID, oids[i]);
+    for (size_t i = 0; i < n; i++)
+        chy_der_add(out, CHY_DER_OID, oids[i]);
     chy_der_close(out, mark);
 }
 
@@ -87,7 +90,8 @@ bool chy_eku_parse(struct chy_span value, struct chy_span *oids, size_t *n)
     struct chy_der top = chy_der_of(value), d;
     size_t room = *n;
     *n = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top) || chy_der_empty(&d)) return false;
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top) || chy_der_empty(&d))
+        return false;
     while (!chy_der_empty(&d)) {
         if (*n == room || !chy_der_expect(&d, CHY_DER_OID, &oids[*n]) || !oids[*n].n) return false;
         (*n)++;
@@ -95,7 +99,10 @@ bool chy_eku_parse(struct chy_span value, struct chy_span *oids, size_t *n)
     return true;
 }
 
-void chy_ski_add(struct chy_buf *out, struct chy_span key_id) { chy_der_add(out, CHY_DER_OCTET_STRING, key_id); }
+void chy_ski_add(struct chy_buf *out, struct chy_span key_id)
+{
+    chy_der_add(out, CHY_DER_OCTET_STRING, key_id);
+}
 
 bool chy_ski_parse(struct chy_span value, struct chy_span *key_id)
 {
@@ -119,18 +126,24 @@ bool chy_aki_parse(struct chy_span value, struct chy_span *key_id)
     if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return false;
     if (!chy_der_skip_optional(&d, CHY_DER_CTX(0), key_id, &present)) return false;
     while (!chy_der_empty(&d)) { /* issuer and serial, which we do not use */
-        if (!chy_der_read(&d, &rest) || (rest.tag != CHY_DER_CTX_C(1) && rest.tag != CHY_DER_CTX(2))) return false;
+        if (!chy_der_read(&d, &rest) ||
+            (rest.tag != CHY_DER_CTX_C(1) && rest.tag != CHY_DER_CTX(2)))
+            return false;
     }
     return true;
 }
 
-static void add_uri(struct chy_buf *out, const char *url) { chy_der_add(out, CHY_DER_CTX(6), chy_span_cstr(url)); }
+static void add_uri(struct chy_buf *out, const char *url)
+{
+    chy_der_add(out, CHY_DER_CTX(6), chy_span_cstr(url));
+}
 
 void chy_cdp_add(struct chy_buf *out, const char *const *urls, size_t n)
 {
     size_t list = chy_der_open(out, CHY_DER_SEQUENCE), point = chy_der_open(out, CHY_DER_SEQUENCE);
     size_t name = chy_der_open(out, CHY_DER_CTX_C(0)), full = chy_der_open(out, CHY_DER_CTX_C(0));
-    for (size_t i = 0; i < n; i++) add_uri(out, urls[i]);
+    for (size_t i = 0; i < n; i++)
+        add_uri(out, urls[i]);
     chy_der_close(out, full);
     chy_der_close(out, name);
     chy_der_close(out, point);
@@ -145,12 +158,16 @@ static void add_access(struct chy_buf *out, const char *method, const char *url)
     chy_der_close(out, mark);
 }
 
-void chy_aia_add(struct chy_buf *out, const char *const *ca_issuers, size_t n, const char *const *ocsp, size_t m)
+void chy_aia_add(struct chy_buf *out, const char *const *ca_issuers, size_t n,
+                 const char *const *ocsp, size_t m)
 {
-    static const char ad_ocsp[] = "\x2b\x06\x01\x05\x05\x07\x30\x01", ad_issuers[] = "\x2b\x06\x01\x05\x05\x07\x30\x02";
+    static const char ad_ocsp[] = "\x2b\x06\x01\x05\x05\x07\x30\x01",
+                      ad_issuers[] = "\x2b\x06\x01\x05\x05\x07\x30\x02";
     size_t mark = chy_der_open(out, CHY_DER_SEQUENCE);
-    for (size_t i = 0; i < m; i++) add_access(out, ad_ocsp, ocsp[i]);
-    for (size_t i = 0; i < n; i++) add_access(out, ad_issuers, ca_issuers[i]);
+    for (size_t i = 0; i < m; i++)
+        add_access(out, ad_ocsp, ocsp[i]);
+    for (size_t i = 0; i < n; i++)
+        add_access(out, ad_issuers, ca_issuers[i]);
     chy_der_close(out, mark);
 }
 
