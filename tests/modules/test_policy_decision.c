@@ -164,6 +164,19 @@ static void standalone_enables_the_list(void **state)
     assert_string_equal(fake_hex(rq, OID_BC), "");
 }
 
+/* What the engine switched off stays off, and basic constraints are written, never taken over. */
+static void standalone_takes_only_from_the_request(void **state)
+{
+    (void)state;
+    const chy_long server = CHY_EXTENSION_ORIGIN_SERVER | CHY_EXTENSION_DISABLE_FLAG;
+    fake_set_long("EditFlags", CHY_EDITF_ENABLEREQUESTEXTENSIONS | CHY_EDITF_BASICCONSTRAINTSCA);
+    fake_set_ext_hex(rq, "2.5.29.31", server, "3000");
+    fake_set_ext_hex(rq, OID_BC, FROM_REQUEST, "3000");
+    assert_int_equal(fake_verify(SUBMITTED), CHY_VR_INSTANT_OK);
+    assert_int_equal(fake_ext(rq, "2.5.29.31")->flags, server);
+    assert_string_equal(fake_hex(rq, OID_BC), "");
+}
+
 static void standalone_leaves_flags_alone_on_resubmission(void **state)
 {
     (void)state;
@@ -287,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup(an_administrators_extensions_win, reset),
         cmocka_unit_test_setup(another_profile_keeps_nothing_of_the_first, reset),
         cmocka_unit_test_setup(standalone_enables_the_list, reset_standalone),
+        cmocka_unit_test_setup(standalone_takes_only_from_the_request, reset_standalone),
         cmocka_unit_test_setup(standalone_leaves_flags_alone_on_resubmission, reset_standalone),
         cmocka_unit_test_setup(standalone_key_usage, reset_standalone),
         cmocka_unit_test_setup(standalone_ca_waits_for_an_administrator, reset_standalone),
