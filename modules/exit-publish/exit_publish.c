@@ -81,7 +81,7 @@ chy_hresult exit_reload(struct exit_module *e)
     return CHY_S_OK;
 }
 
-/* The mask holds until the next start; without a folder no event is worth the engine's time. */
+/* The mask holds until the next start, and a folder may be named at any time. */
 static chy_hresult initialize(void *self, const char *config, chy_long *mask)
 {
     struct exit_module *e = self;
@@ -91,7 +91,7 @@ static chy_hresult initialize(void *self, const char *config, chy_long *mask)
     chy_hresult hr = exit_reload(e);
     if (CHY_FAILED(hr)) return hr;
     struct settings *s = settings_take(e);
-    *mask = s->folder ? s->event_filter : 0;
+    *mask = s->event_filter;
     settings_put(e, s);
     return CHY_S_OK;
 }

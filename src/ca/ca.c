@@ -257,6 +257,7 @@ void chy_ca_close(struct chy_ca *ca)
         }
         chy_store_close(ca->store);
     }
+    chy_outbox_fini(ca);
     ca_free(ca);
 }
 

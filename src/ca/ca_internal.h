@@ -100,6 +100,7 @@ struct chy_ca {
     atomic_bool exit_behind; /* the queue was full: the rest is read from the outbox */
     _Atomic int64_t exit_done_seq;
     _Atomic uint64_t outbox_backlog;
+    struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
 
     /* health */
     atomic_uint trouble;
@@ -171,6 +172,9 @@ void chy_outbox_stop(struct chy_ca *ca);
 void chy_outbox_replace(struct chy_ca *ca); /* the dispatcher is stuck in a module: start another */
 void chy_outbox_owe(struct chy_request *r); /* fills r->owed from the exits' masks */
 void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
+void chy_outbox_healed(
+    struct chy_ca *ca); /* storage works again: what could not be crossed off is */
+void chy_outbox_fini(struct chy_ca *ca);
 void chy_outbox_tell(struct chy_ca *ca, chy_long event,
                      int32_t id); /* events that no row carries */
 /* ids.c */

@@ -154,6 +154,7 @@ static void probe_store(struct chy_ca *ca)
     if (chy_settle(ca, &err) != CHY_S_OK) {
         chy_log(CHY_LOG_LEVEL_ERROR, "ca.settle", "error", err.text, NULL);
     }
+    chy_outbox_healed(ca);
 }
 
 static void *heal(void *arg)

@@ -240,7 +240,7 @@ void chy_intake_expired(void *request, void *arg)
     struct chy_request *r = request;
     struct chy_ca *ca = arg;
     chy_health_check_policy(ca);
-    if (!r) { /* a call about no request: whichever thread it was */
+    if (!r || r->on_worker) { /* a call that nothing waits for: whichever thread it was */
         chy_workers_replace(ca->workers);
         return;
     }

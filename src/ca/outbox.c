@@ -4,6 +4,7 @@
  * Thread: chy_outbox_give on the writer; delivery on the dispatcher. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ca/ca_internal.h"
 
@@ -36,10 +37,43 @@ static void crossed_off(struct chy_write *w, void *arg)
     struct chy_ca *ca = arg;
     if (w->result == CHY_S_OK) {
         atomic_fetch_sub(&ca->outbox_backlog, 1);
-    } else {
-        chy_health_store_failed(ca, &w->err); /* it will be delivered again: at least once */
+        chy_free(w);
+        return;
     }
-    chy_free(w);
+    /* Kept until storage works again; if the daemon ends first, it is delivered again: at least
+     * once. */
+    pthread_mutex_lock(&ca->lock);
+    w->node.next = ca->uncrossed;
+    ca->uncrossed = &w->node;
+    pthread_mutex_unlock(&ca->lock);
+    chy_health_store_failed(ca, &w->err);
+}
+
+static struct chy_node *take_uncrossed(struct chy_ca *ca)
+{
+    pthread_mutex_lock(&ca->lock);
+    struct chy_node *n = ca->uncrossed;
+    ca->uncrossed = NULL;
+    pthread_mutex_unlock(&ca->lock);
+    return n;
+}
+
+void chy_outbox_healed(struct chy_ca *ca)
+{
+    struct chy_node *next;
+    for (struct chy_node *n = take_uncrossed(ca); n; n = next) {
+        next = n->next;
+        chy_store_write(ca->store, (struct chy_write *)(void *)n);
+    }
+}
+
+void chy_outbox_fini(struct chy_ca *ca)
+{
+    struct chy_node *next;
+    for (struct chy_node *n = take_uncrossed(ca); n; n = next) {
+        next = n->next;
+        chy_free(n);
+    }
 }
 
 static void cross_off(struct chy_ca *ca, int64_t seq)
@@ -218,14 +252,41 @@ static void tell(void *arg)
             chy_request_from_row(r, &row, &r->err) != CHY_S_OK) {
             goto out;
         }
+        r->on_worker = true;
     }
     for (size_t i = 0; i < t->ca->n_exits; i++) {
         struct chy_exit_slot *slot = &t->ca->exits[i];
-        if (slot->instance && (slot->mask & t->event)) notify(t->ca, slot, t->event, r);
+        if (!slot->instance || !(slot->mask & t->event)) continue;
+        if (notify(t->ca, slot, t->event, r) == LOST) { /* the CA may be gone */
+            chy_free(t);
+            return;
+        }
     }
 out:
     chy_request_unref(r);
     chy_free(t);
+}
+
+static void *tell_thread(void *arg)
+{
+    tell(arg);
+    return NULL;
+}
+
+/* The pool is about to end, and a module that hangs is not to keep the daemon from stopping. */
+static void tell_apart(struct telling *t)
+{
+    struct chy_settings *s = chy_settings_get(t->ca);
+    struct timespec until;
+    pthread_t thread;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(s->module_timeout_ms / 1000 + 1);
+    chy_settings_unref(s);
+    if (pthread_create(&thread, NULL, tell_thread, t) != 0) {
+        chy_free(t);
+    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        pthread_detach(thread);
+    }
 }
 
 void chy_outbox_tell(struct chy_ca *ca, chy_long event, int32_t id)
@@ -237,7 +298,7 @@ void chy_outbox_tell(struct chy_ca *ca, chy_long event, int32_t id)
     if (!t) return;
     *t = (struct telling){ca, event, id};
     if (event == CHY_EXITEVENT_SHUTDOWN) {
-        tell(t); /* the pool is about to end: on the closing thread */
+        tell_apart(t);
     } else if (!chy_workers_run(ca->workers, tell, t)) {
         chy_free(t);
     }

@@ -68,7 +68,8 @@ struct chy_request {
     /* the request */
     int32_t id;
     bool is_new;
-    bool has_row; /* resubmission: the row exists */
+    bool on_worker; /* an exit module is told of it by a worker, not by the dispatcher */
+    bool has_row;   /* resubmission: the row exists */
     chy_time submitted_when;
     struct chy_csr csr; /* spans into csr.der (arena) */
     const char *requester_name;

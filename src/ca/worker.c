@@ -2,9 +2,11 @@
 #include "ca/worker.h"
 
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MAX_SIGNERS = 16, MAX_THREADS = 256 };
+/* A thread inside a module that never returns keeps nobody from stopping: it is left behind. */
+enum { MAX_SIGNERS = 16, MAX_THREADS = 256, STUCK_SECONDS = 2 };
 
 struct chy_worker {
     struct chy_workers *pool;
@@ -109,13 +111,20 @@ chy_hresult chy_workers_new(unsigned n, struct chy_workers **out, struct chy_err
 void chy_workers_free(struct chy_workers *pool)
 {
     if (!pool) return;
+    bool all = true;
+    struct timespec until;
     chy_queue_close(&pool->queue);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STUCK_SECONDS;
     for (size_t i = 0; i < pool->n; i++) {
-        /* A retired thread may still be inside a module that never returns: it is left behind. */
         if (pool->worker[i]->retired) continue;
-        pthread_join(pool->worker[i]->thread, NULL);
-        chy_free(pool->worker[i]);
+        if (pthread_clockjoin_np(pool->worker[i]->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+            chy_free(pool->worker[i]);
+        } else {
+            all = false;
+        }
     }
+    if (!all) return; /* they hold the pool */
     chy_queue_fini(&pool->queue);
     pthread_mutex_destroy(&pool->lock);
     chy_free(pool);

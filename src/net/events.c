@@ -1,6 +1,7 @@
 /* Timers, signals and the end of standard input as events of the loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "net/net_internal.h"
@@ -27,7 +28,11 @@ void chy_events_close(struct chy_net *net)
 {
     for (struct chy_event *e = net->events; e; e = e->next) {
         if (uv_is_closing(&e->u.handle)) continue;
+        bool is_signal = e->u.handle.type == UV_SIGNAL;
+        int signum = is_signal ? e->u.signal.signum : 0;
         uv_close(&e->u.handle, NULL);
+        /* Asking twice to stop must not cut short the stop that is under way. */
+        if (signum) (void)signal(signum, SIG_IGN);
         /* The flags belong to whoever gave us the descriptor, a shell perhaps. */
         if (e->fd >= 0) (void)fcntl(e->fd, F_SETFL, e->fd_flags);
     }

@@ -12,13 +12,16 @@ static void add_validity(struct chy_buf *out, chy_time not_before, chy_time not_
 static void add_extensions(struct chy_buf *out, const struct chy_ext *ext, size_t n)
 {
     if (!n) return;
-    size_t explicit_tag = chy_der_open(out, CHY_DER_CTX_C(3)), list = chy_der_open(out, CHY_DER_SEQUENCE);
-    for (size_t i = 0; i < n; i++) chy_ext_add(out, &ext[i]);
+    size_t explicit_tag = chy_der_open(out, CHY_DER_CTX_C(3)),
+           list = chy_der_open(out, CHY_DER_SEQUENCE);
+    for (size_t i = 0; i < n; i++)
+        chy_ext_add(out, &ext[i]);
     chy_der_close(out, list);
     chy_der_close(out, explicit_tag);
 }
 
-chy_hresult chy_cert_build_tbs(const struct chy_cert_parts *parts, struct chy_buf *out, struct chy_err *err)
+chy_hresult chy_cert_build_tbs(const struct chy_cert_parts *parts, struct chy_buf *out,
+                               struct chy_err *err)
 {
     enum { VERSION_3 = 2 };
     size_t mark = chy_der_open(out, CHY_DER_SEQUENCE);
@@ -36,8 +39,8 @@ chy_hresult chy_cert_build_tbs(const struct chy_cert_parts *parts, struct chy_bu
     return chy_buf_done(out, "certificate", err);
 }
 
-chy_hresult chy_cert_assemble(struct chy_span tbs, struct chy_span sig_alg, struct chy_span signature,
-                              struct chy_buf *out, struct chy_err *err)
+chy_hresult chy_cert_assemble(struct chy_span tbs, struct chy_span sig_alg,
+                              struct chy_span signature, struct chy_buf *out, struct chy_err *err)
 {
     size_t mark = chy_der_open(out, CHY_DER_SEQUENCE);
     chy_buf_add_span(out, tbs);

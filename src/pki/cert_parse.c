@@ -37,8 +37,8 @@ static chy_hresult read_extensions(struct chy_der *d, struct chy_cert *out, stru
     struct chy_der inner;
     struct chy_tlv list;
     if (chy_der_empty(d)) return CHY_S_OK;
-    if (!chy_der_enter(d, CHY_DER_CTX_C(3), &inner) || !chy_der_empty(d) || !chy_der_read(&inner, &list) ||
-        !chy_der_empty(&inner) || out->version != 3) {
+    if (!chy_der_enter(d, CHY_DER_CTX_C(3), &inner) || !chy_der_empty(d) ||
+        !chy_der_read(&inner, &list) || !chy_der_empty(&inner) || out->version != 3) {
         return bad(err, "malformed extensions, or octets behind them");
     }
     return chy_ext_list_parse(list.whole, out->ext, &out->n_ext, err);
@@ -50,17 +50,20 @@ chy_hresult chy_cert_parse_tbs(struct chy_span tbs, struct chy_cert *out, struct
     struct chy_tlv alg, issuer, subject, spki;
     *out = (struct chy_cert){.tbs = tbs};
     if (tbs.n > CHY_CERT_MAX) return bad(err, "longer than 65536 octets");
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
     if (!read_version(&d, out)) return bad(err, "malformed version");
     if (!chy_der_expect(&d, CHY_DER_INTEGER, &out->serial) || !chy_der_int_minimal(out->serial)) {
         return bad(err, "malformed serial number");
     }
-    if (!chy_der_read(&d, &alg) || alg.tag != CHY_DER_SEQUENCE) return bad(err, "malformed signature algorithm");
+    if (!chy_der_read(&d, &alg) || alg.tag != CHY_DER_SEQUENCE)
+        return bad(err, "malformed signature algorithm");
     out->sig_alg_der = alg.whole;
     out->sig_alg = chy_sig_alg_by_der(alg.whole);
     if (!chy_der_read(&d, &issuer)) return bad(err, "no issuer");
     if (!read_validity(&d, out)) return bad(err, "malformed validity");
-    if (!chy_der_read(&d, &subject) || !chy_der_read(&d, &spki)) return bad(err, "no subject or public key");
+    if (!chy_der_read(&d, &subject) || !chy_der_read(&d, &spki))
+        return bad(err, "no subject or public key");
     chy_hresult hr = chy_name_parse(issuer.whole, &out->issuer, err);
     if (hr == CHY_S_OK) hr = chy_name_parse(subject.whole, &out->subject, err);
     if (hr == CHY_S_OK) hr = chy_spki_parse(spki.whole, &out->key, err);
@@ -80,16 +83,19 @@ chy_hresult chy_cert_parse(struct chy_span der, struct chy_cert *out, struct chy
     struct chy_tlv tbs, alg;
     struct chy_span bits;
     unsigned unused = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
-    if (!chy_der_read(&d, &tbs) || !chy_der_read(&d, &alg) || !chy_der_expect(&d, CHY_DER_BIT_STRING, &bits) ||
-        !chy_der_empty(&d)) {
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
+    if (!chy_der_read(&d, &tbs) || !chy_der_read(&d, &alg) ||
+        !chy_der_expect(&d, CHY_DER_BIT_STRING, &bits) || !chy_der_empty(&d)) {
         return bad(err, "not tbsCertificate, algorithm and signature");
     }
     chy_hresult hr = chy_cert_parse_tbs(tbs.whole, out, err);
     if (hr != CHY_S_OK) return hr;
     out->der = der;
-    if (!chy_span_eq(out->sig_alg_der, alg.whole)) return bad(err, "the two signature algorithms differ (4.1.1.2)");
-    if (!chy_der_get_bits(bits, &out->signature, &unused) || unused) return bad(err, "malformed signature");
+    if (!chy_span_eq(out->sig_alg_der, alg.whole))
+        return bad(err, "the two signature algorithms differ (4.1.1.2)");
+    if (!chy_der_get_bits(bits, &out->signature, &unused) || unused)
+        return bad(err, "malformed signature");
     return CHY_S_OK;
 }
 

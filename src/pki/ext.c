@@ -13,20 +13,26 @@ static chy_hresult read_one(struct chy_der *list, struct chy_ext *out, struct ch
     bool present = false;
     *out = (struct chy_ext){.critical = false};
     if (!chy_der_enter(list, CHY_DER_SEQUENCE, &d)) return bad(err, "one is no SEQUENCE");
-    if (!chy_der_expect(&d, CHY_DER_OID, &out->oid) || !out->oid.n) return bad(err, "one has no identifier");
-    if (!chy_der_skip_optional(&d, CHY_DER_BOOLEAN, &flag, &present)) return bad(err, "malformed critical flag");
+    if (!chy_der_expect(&d, CHY_DER_OID, &out->oid) || !out->oid.n)
+        return bad(err, "one has no identifier");
+    if (!chy_der_skip_optional(&d, CHY_DER_BOOLEAN, &flag, &present))
+        return bad(err, "malformed critical flag");
     if (present && (!chy_der_get_bool(flag, &out->critical) || !out->critical)) {
-        return bad(err, "critical is written out although it is FALSE (X.690 11.5), or is no DER BOOLEAN");
+        return bad(
+            err, "critical is written out although it is FALSE (X.690 11.5), or is no DER BOOLEAN");
     }
-    if (!chy_der_expect(&d, CHY_DER_OCTET_STRING, &out->value) || !chy_der_empty(&d)) return bad(err, "one has no value");
+    if (!chy_der_expect(&d, CHY_DER_OCTET_STRING, &out->value) || !chy_der_empty(&d))
+        return bad(err, "one has no value");
     return CHY_S_OK;
 }
 
-chy_hresult chy_ext_list_parse(struct chy_span der, struct chy_ext *out, size_t *n, struct chy_err *err)
+chy_hresult chy_ext_list_parse(struct chy_span der, struct chy_ext *out, size_t *n,
+                               struct chy_err *err)
 {
     struct chy_der top = chy_der_of(der), list;
     *n = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &list) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &list) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
     if (chy_der_empty(&list)) return bad(err, "the list is empty");
     while (!chy_der_empty(&list)) {
         if (*n == CHY_EXT_MAX) return bad(err, "more than 64");

@@ -1,5 +1,5 @@
-/* Host names: LDH labels, and the A-labels of internationalised ones. RFC 1123 2.1, RFC 3492, RFC 5890.
- * Thread: any; pure. Inside pki only. */
+/* Host names: LDH labels, and the A-labels of internationalised ones. RFC 1123 2.1, RFC 3492, RFC
+ * 5890. Thread: any; pure. Inside pki only. */
 #ifndef CHY_PKI_IDNA_H
 #define CHY_PKI_IDNA_H
 

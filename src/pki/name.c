@@ -16,7 +16,8 @@ static bool units_ok(struct chy_span v, size_t width)
     if (v.n % width) return false;
     for (size_t i = 0; i < v.n; i += width) {
         uint32_t u = 0;
-        for (size_t k = 0; k < width; k++) u = u << 8 | v.p[i + k];
+        for (size_t k = 0; k < width; k++)
+            u = u << 8 | v.p[i + k];
         if (!u || (u >= 0xd800 && u <= 0xdfff) || u > 0x10ffff) return false;
     }
     return true;
@@ -30,10 +31,22 @@ static bool octets_ok(struct chy_span v, bool (*ok)(uint8_t))
     return true;
 }
 
-static bool is_ascii(uint8_t c) { return c && c < 0x80; }
-static bool is_visible(uint8_t c) { return c >= 0x20 && c < 0x7f; }
-static bool is_numeric(uint8_t c) { return c == ' ' || (c >= '0' && c <= '9'); }
-static bool is_teletex(uint8_t c) { return c != 0; }
+static bool is_ascii(uint8_t c)
+{
+    return c && c < 0x80;
+}
+static bool is_visible(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f;
+}
+static bool is_numeric(uint8_t c)
+{
+    return c == ' ' || (c >= '0' && c <= '9');
+}
+static bool is_teletex(uint8_t c)
+{
+    return c != 0;
+}
 
 static bool value_ok(uint8_t tag, struct chy_span v)
 {
@@ -62,22 +75,27 @@ static chy_hresult bad(struct chy_err *err, const char *what)
     return chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT, "name (RFC 5280 4.1.2.4): %s", what);
 }
 
-static chy_hresult read_attr(struct chy_der *set, struct chy_name *out, unsigned rdn, struct chy_span *last,
-                             struct chy_err *err)
+static chy_hresult read_attr(struct chy_der *set, struct chy_name *out, unsigned rdn,
+                             struct chy_span *last, struct chy_err *err)
 {
     struct chy_tlv whole, value;
-    if (!chy_der_read(set, &whole) || whole.tag != CHY_DER_SEQUENCE) return bad(err, "an attribute is no SEQUENCE");
+    if (!chy_der_read(set, &whole) || whole.tag != CHY_DER_SEQUENCE)
+        return bad(err, "an attribute is no SEQUENCE");
     struct chy_der d = chy_der_of(whole.value);
     struct chy_span oid;
-    if (!chy_der_expect(&d, CHY_DER_OID, &oid) || !oid.n || !chy_der_read(&d, &value) || !chy_der_empty(&d)) {
+    if (!chy_der_expect(&d, CHY_DER_OID, &oid) || !oid.n || !chy_der_read(&d, &value) ||
+        !chy_der_empty(&d)) {
         return bad(err, "an attribute is not type and value");
     }
-    if (last->n && compare(*last, whole.whole) >= 0) return bad(err, "the members of an RDN are not in DER order");
+    if (last->n && compare(*last, whole.whole) >= 0)
+        return bad(err, "the members of an RDN are not in DER order");
     if (!value.value.n) return bad(err, "an attribute is empty");
-    if (!value_ok(value.tag, value.value)) return bad(err, "a value has octets that its string type does not allow");
+    if (!value_ok(value.tag, value.value))
+        return bad(err, "a value has octets that its string type does not allow");
     if (out->n == CHY_NAME_MAX_ATTRS) return bad(err, "more than 64 attributes");
     for (size_t i = out->n; i-- > 0 && out->attr[i].rdn == rdn;) {
-        if (chy_span_eq(out->attr[i].oid, oid)) return bad(err, "an RDN has one attribute type twice");
+        if (chy_span_eq(out->attr[i].oid, oid))
+            return bad(err, "an RDN has one attribute type twice");
     }
     *last = whole.whole;
     out->attr[out->n++] = (struct chy_name_attr){oid, value.tag, value.value, rdn};
@@ -89,7 +107,8 @@ chy_hresult chy_name_parse(struct chy_span der, struct chy_name *out, struct chy
     struct chy_der top = chy_der_of(der), rdns, set;
     out->der = der;
     out->n = 0;
-    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &rdns) || !chy_der_empty(&top)) return bad(err, "not one SEQUENCE");
+    if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &rdns) || !chy_der_empty(&top))
+        return bad(err, "not one SEQUENCE");
     for (unsigned rdn = 0; !chy_der_empty(&rdns); rdn++) {
         struct chy_span last = {0};
         if (!chy_der_enter(&rdns, CHY_DER_SET, &set)) return bad(err, "an RDN is no SET");
@@ -134,7 +153,8 @@ bool chy_name_value_utf8(const struct chy_name_attr *attr, struct chy_buf *out)
     /* TeletexString is read as Latin-1, as everyone writes it. */
     for (size_t i = 0; i < v.n; i += width) {
         uint32_t c = 0;
-        for (size_t k = 0; k < width; k++) c = c << 8 | v.p[i + k];
+        for (size_t k = 0; k < width; k++)
+            c = c << 8 | v.p[i + k];
         add_code_point(out, c);
     }
     return !out->failed;
@@ -146,7 +166,8 @@ static size_t count_chars(const struct chy_name_attr *a)
     if (a->tag == CHY_DER_BMP) return a->value.n / 2;
     if (a->tag == CHY_DER_UNIVERSAL) return a->value.n / 4;
     if (a->tag != CHY_DER_UTF8) return a->value.n;
-    for (size_t i = 0; i < a->value.n; i++) n += (a->value.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < a->value.n; i++)
+        n += (a->value.p[i] & 0xc0) != 0x80;
     return n;
 }
 
@@ -156,13 +177,17 @@ chy_hresult chy_name_check_lengths(const struct chy_name *name, struct chy_err *
         int p = chy_name_prop_by_oid(name->attr[i].oid);
         size_t n = count_chars(&name->attr[i]);
         if (p < 0 || n <= chy_name_props[p].max_chars) continue;
-        return chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT, "subject: %s has %zu characters, X.520 allows %zu",
-                        chy_name_props[p].name, n, chy_name_props[p].max_chars);
+        return chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT,
+                        "subject: %s has %zu characters, X.520 allows %zu", chy_name_props[p].name,
+                        n, chy_name_props[p].max_chars);
     }
     return CHY_S_OK;
 }
 
-size_t chy_name_open(struct chy_buf *out) { return chy_der_open(out, CHY_DER_SEQUENCE); }
+size_t chy_name_open(struct chy_buf *out)
+{
+    return chy_der_open(out, CHY_DER_SEQUENCE);
+}
 
 void chy_name_add(struct chy_buf *out, struct chy_span oid, uint8_t tag, struct chy_span utf8)
 {
@@ -174,4 +199,7 @@ void chy_name_add(struct chy_buf *out, struct chy_span oid, uint8_t tag, struct 
     chy_der_close(out, set);
 }
 
-void chy_name_close(struct chy_buf *out, size_t mark) { chy_der_close(out, mark); }
+void chy_name_close(struct chy_buf *out, size_t mark)
+{
+    chy_der_close(out, mark);
+}

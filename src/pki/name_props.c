@@ -4,22 +4,29 @@
 
 #include "pki/name.h"
 
-#define OID(octets) {(const uint8_t *)(octets), sizeof(octets) - 1}
+#define OID(octets)                                                                                \
+    {                                                                                              \
+        (const uint8_t *)(octets), sizeof(octets) - 1                                              \
+    }
 
 static const char *const cn[] = {"CN", NULL}, *const c[] = {"C", NULL}, *const dc[] = {"DC", NULL},
-                  *const e[] = {"E", "Email", NULL}, *const g[] = {"G", NULL}, *const i[] = {"I", NULL},
-                  *const l[] = {"L", NULL}, *const o[] = {"Org", "O", NULL},
-                  *const ou[] = {"OrganizationUnit", "OrganizationalUnit", "OU", NULL},
-                  *const st[] = {"ST", "S", NULL}, *const street[] = {"Street", NULL},
-                  *const sn[] = {"SN", NULL}, *const t[] = {"T", NULL}, *const none[] = {NULL};
+                         *const e[] = {"E", "Email", NULL}, *const g[] = {"G", NULL},
+                         *const i[] = {"I", NULL}, *const l[] = {"L", NULL},
+                         *const o[] = {"Org", "O", NULL},
+                         *const ou[] = {"OrganizationUnit", "OrganizationalUnit", "OU", NULL},
+                         *const st[] = {"ST", "S", NULL}, *const street[] = {"Street", NULL},
+                         *const sn[] = {"SN", NULL}, *const t[] = {"T", NULL},
+                         *const none[] = {NULL};
 
 /* Upper bounds: X.520 as AD CS's database has them; strings: RFC 5280 appendix A. */
 const struct chy_name_prop chy_name_props[CHY_NAME_PROPS] = {
     {"CommonName", cn, "2.5.4.3", OID("\x55\x04\x03"), 64, CHY_DER_UTF8},
     {"Country", c, "2.5.4.6", OID("\x55\x04\x06"), 2, CHY_DER_PRINTABLE},
     {"DeviceSerialNumber", none, "2.5.4.5", OID("\x55\x04\x05"), 1024, CHY_DER_PRINTABLE},
-    {"DomainComponent", dc, "0.9.2342.19200300.100.1.25", OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), 128, CHY_DER_IA5},
-    {"EMail", e, "1.2.840.113549.1.9.1", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), 128, CHY_DER_IA5},
+    {"DomainComponent", dc, "0.9.2342.19200300.100.1.25",
+     OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), 128, CHY_DER_IA5},
+    {"EMail", e, "1.2.840.113549.1.9.1", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), 128,
+     CHY_DER_IA5},
     {"GivenName", g, "2.5.4.42", OID("\x55\x04\x2a"), 16, CHY_DER_UTF8},
     {"Initials", i, "2.5.4.43", OID("\x55\x04\x2b"), 5, CHY_DER_UTF8},
     {"Locality", l, "2.5.4.7", OID("\x55\x04\x07"), 128, CHY_DER_UTF8},
@@ -29,8 +36,10 @@ const struct chy_name_prop chy_name_props[CHY_NAME_PROPS] = {
     {"StreetAddress", street, "2.5.4.9", OID("\x55\x04\x09"), 30, CHY_DER_UTF8},
     {"SurName", sn, "2.5.4.4", OID("\x55\x04\x04"), 40, CHY_DER_UTF8},
     {"Title", t, "2.5.4.12", OID("\x55\x04\x0c"), 64, CHY_DER_UTF8},
-    {"UnstructuredAddress", none, "1.2.840.113549.1.9.8", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x08"), 1024, CHY_DER_UTF8},
-    {"UnstructuredName", none, "1.2.840.113549.1.9.2", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02"), 1024, CHY_DER_UTF8},
+    {"UnstructuredAddress", none, "1.2.840.113549.1.9.8",
+     OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x08"), 1024, CHY_DER_UTF8},
+    {"UnstructuredName", none, "1.2.840.113549.1.9.2", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02"),
+     1024, CHY_DER_UTF8},
 };
 
 int chy_name_prop_find(const char *name)

@@ -13,7 +13,8 @@ static void add_escaped(struct chy_buf *out, struct chy_span v)
             chy_buf_addf(out, "\\%02X", c);
             continue;
         }
-        if (strchr(",+\"\\<>;", c) || edge_blank || (c == '#' && i == 0)) chy_buf_add_byte(out, '\\');
+        if (strchr(",+\"\\<>;", c) || edge_blank || (c == '#' && i == 0))
+            chy_buf_add_byte(out, '\\');
         chy_buf_add_byte(out, c);
     }
 }
@@ -34,7 +35,8 @@ void chy_name_to_text(const struct chy_name *name, struct chy_buf *out)
 {
     for (size_t end = name->n; end > 0;) {
         size_t start = end - 1;
-        while (start > 0 && name->attr[start - 1].rdn == name->attr[end - 1].rdn) start--;
+        while (start > 0 && name->attr[start - 1].rdn == name->attr[end - 1].rdn)
+            start--;
         if (end != name->n) chy_buf_add_byte(out, ',');
         for (size_t i = start; i < end; i++) {
             if (i > start) chy_buf_add_byte(out, '+');
@@ -91,24 +93,28 @@ static const char *read_value(const char *p, const char *separators, struct chy_
     }
     if (quoted) {
         if (*p++ != '"') return NULL;
-        while (*p == ' ') p++;
+        while (*p == ' ')
+            p++;
         if (*p && !strchr(separators, *p)) return NULL;
     }
     out->n = kept > out->n ? out->n : kept;
     return p;
 }
 
-static const char *read_part(const char *p, const char *separators, struct part *part, struct chy_buf *scratch,
-                             char *type, size_t cap)
+static const char *read_part(const char *p, const char *separators, struct part *part,
+                             struct chy_buf *scratch, char *type, size_t cap)
 {
-    while (*p == ' ') p++;
+    while (*p == ' ')
+        p++;
     size_t n = strcspn(p, "=");
-    while (n && p[n - 1] == ' ') n--;
+    while (n && p[n - 1] == ' ')
+        n--;
     if (!n || n >= cap || !strchr(p, '=')) return NULL;
     memcpy(type, p, n);
     type[n] = 0;
     p = strchr(p, '=') + 1;
-    while (*p == ' ') p++;
+    while (*p == ' ')
+        p++;
     part->oid_at = scratch->n;
     int prop = chy_name_prop_find(type);
     if (prop >= 0) {
@@ -123,12 +129,14 @@ static const char *read_part(const char *p, const char *separators, struct part 
     return p;
 }
 
-static void write_parts(const struct part *part, size_t n, bool reverse, struct chy_buf *scratch, struct chy_buf *out)
+static void write_parts(const struct part *part, size_t n, bool reverse, struct chy_buf *scratch,
+                        struct chy_buf *out)
 {
     size_t mark = chy_name_open(out);
     for (size_t i = 0; i < n; i++) {
         const struct part *q = &part[reverse ? n - 1 - i : i];
-        struct chy_span oid = {scratch->p + q->oid_at, q->oid.n}, value = {scratch->p + q->value_at, q->value.n};
+        struct chy_span oid = {scratch->p + q->oid_at, q->oid.n},
+                        value = {scratch->p + q->value_at, q->value.n};
         int prop = chy_name_prop_by_oid(oid);
         chy_name_add(out, oid, prop >= 0 ? chy_name_props[prop].tag : CHY_DER_UTF8, value);
     }
@@ -153,7 +161,9 @@ chy_hresult chy_name_from_text(const char *text, struct chy_buf *out, struct chy
         }
         p = read_part(p, separators, &part[n], &scratch, type, sizeof(type));
         if (!p) {
-            hr = bad(err, text, "parts are NAME=VALUE with known names (CN, O, OU, C, … or an OID), joined by commas");
+            hr = bad(err, text,
+                     "parts are NAME=VALUE with known names (CN, O, OU, C, … or an OID), joined by "
+                     "commas");
         } else if (!part[n].value.n) {
             hr = bad(err, text, "a value is empty");
         } else if (!chy_utf8_valid(chy_span_of(scratch.p + part[n].value_at, part[n].value.n))) {

@@ -13,8 +13,9 @@ import tempfile
 import time
 import unittest
 
-BIN = os.environ.get("CHANCERY_BIN", "/usr/local/bin")
-INCLUDE = os.environ.get("CHANCERY_INCLUDE", "/usr/local/include")
+TREE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+BIN = os.environ.get("CHANCERY_BIN", os.path.join(TREE, "build/release/bin"))
+INCLUDE = os.environ.get("CHANCERY_INCLUDE", os.path.join(TREE, "include"))
 CHANCERYD = os.path.join(BIN, "chanceryd")
 CHANCERY = os.path.join(BIN, "chancery")
 MODULES = os.path.normpath(os.path.join(BIN, "../modules"))

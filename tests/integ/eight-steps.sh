@@ -38,9 +38,9 @@ show chancery module list
 step "2. An intermediary finds the CA by its config string (ICertConfig::GetConfig)"
 show chancery ca list
 "$c" ca list | indent
+mkdir -m 700 "$work/published"
 "$c" config set PolicyModules/policy-default/RequestDisposition 257 >/dev/null # pend first, issue when released
 "$c" config set ExitModules/exit-publish/Folder "$work/published" >/dev/null
-mkdir -m 700 "$work/published"
 
 step "3. A client makes a key and a request"
 show "openssl req -new -newkey ec -subj /CN=www.example.test -addext subjectAltName=DNS:www.example.test …"

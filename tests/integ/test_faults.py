@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -414,6 +415,27 @@ class Exit(Served):
         with self.database() as db:
             self.assertEqual(db.execute("SELECT count(*) FROM outbox").fetchone(), (0,))
         db.close()
+
+
+    def test_hanging_one_does_not_keep_the_daemon_from_stopping(self):
+        """Told of what is not owed, on the threads that serve requests."""
+        daemons = []
+        for event in ("STARTUP", "CERTRETRIEVEPENDING", "SHUTDOWN"):
+            self.setUp()
+            slow = self.module("slow", HANGING_EXIT.replace("CERTISSUED", event))
+            self.configure(("ExitModules/Active", [slow]), ("ModuleTimeoutMilliseconds", 200))
+            d = self.begin()
+            for _ in range(2):
+                id = d.submit(self.csr).json["request_id"]
+                self.assertEqual(d.ask("GET", "/api/v1/requests/%d/certificate" % id).status, 200)
+            if event != "SHUTDOWN":
+                self.assertTrue(until(lambda: self.warnings(d)))
+            self.assertEqual(d.submit(self.csr).status, 201)
+            daemons.append(d)
+        for d in daemons:
+            d.send(signal.SIGTERM)
+        for d in daemons:
+            d.stop()
 
 
 class LateBinding(Served):

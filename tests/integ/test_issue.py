@@ -301,7 +301,7 @@ class Refused(Shared):
                 self.fails(post(self.d.ask, body, "application/json"), 400)
 
     def test_names(self):
-        for name in ("DNS:*.example.test", "DNS:a..test", "DNS:-a.test", "DNS:a_b.test", "DNS:.test", "DNS:a.test.", "DNS:a b.test",
+        for name in ("DNS:*.evil.com", "DNS:a..test", "DNS:-a.test", "DNS:a_b.test", "DNS:.test", "DNS:a.test.", "DNS:a b.test",
                      "DNS:xn--a.test", "DNS:" + "a" * 64 + ".test", "DNS:127.0.0.1"):
             with self.subTest(name):
                 answer = self.d.submit(make_csr([name], "/"))

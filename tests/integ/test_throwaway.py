@@ -223,6 +223,17 @@ class ExitStatus(Case):
         self.assertEqual(folders_of({os.getpid()}), [])
 
 
+class TwoOnOneFolder(Case):
+    def test_the_second_is_refused_and_the_first_unharmed(self):
+        path = self.temp()
+        daemon.make_ca(path, "--issue")
+        with Daemon.of_dir(path) as d:
+            done = subprocess.run([daemon.CHANCERYD, "--dir", path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, 4)
+            self.assertIn(b"another chanceryd", done.stderr)
+            self.assertEqual(d.submit(make_csr()).status, 201)
+
+
 class Many(Case):
     COUNT = 100
 
