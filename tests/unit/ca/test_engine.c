@@ -107,6 +107,35 @@ static void test_officers_verbs_obey_the_states(void **state)
     engine_end(&e);
 }
 
+/* P4: whoever asks for it, octets that lint refuses meet no key. */
+static void test_a_lint_error_stops_the_signature(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, b;
+    uint8_t no_policies[] = {0x05, 0x00};
+    chy_variant value = {.vt = CHY_VT_BYTES, .u.b = {no_policies, sizeof(no_policies)}};
+    struct chy_ca_counters counters;
+    engine_make(&e, "257");
+    engine_open(&e);
+    submit_to(e.ca, "www.example.test", "", &a);
+    answer_init(&b);
+    chy_ca_set_extension(e.ca, &officer, a.id, "2.5.29.32", CHY_PROPTYPE_BINARY, 0, &value,
+                         answered, &b);
+    answer_wait(&b);
+    assert_int_equal(b.status, CHY_S_OK);
+    answer_free(&b);
+    run_verb(&e, chy_ca_resubmit, a.id, &officer, &b);
+    assert_int_equal(b.disposition, CHY_DB_DISP_ERROR);
+    assert_non_null(strstr(b.message, "lint "));
+    assert_int_equal(b.cert.n, 0);
+    chy_ca_counters(e.ca, &counters);
+    assert_int_equal(counters.lint_errors, 1);
+    answer_free(&b);
+    answer_free(&a);
+    engine_end(&e);
+}
+
 /* P17 */
 static void test_a_clock_that_jumped_is_noticed_before_it_signs(void **state)
 {
@@ -402,6 +431,7 @@ int main(void)
     chy_log_setup(CHY_LOG_LEVEL_ERROR, CHY_LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_issues_what_lint_saw),
+        cmocka_unit_test(test_a_lint_error_stops_the_signature),
         cmocka_unit_test(test_refuses_without_the_right_to_enrol),
         cmocka_unit_test(test_officers_verbs_obey_the_states),
         cmocka_unit_test(test_a_clock_that_jumped_is_noticed_before_it_signs),
