@@ -1,4 +1,6 @@
 /* Verbs of `chancery module`. */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -133,8 +135,12 @@ int chy_cmd_module_check(struct chy_cli *cli)
 {
     struct chy_buf text;
     struct chy_err err = {0};
+    char path[PATH_MAX];
     chy_buf_init(&text, 64 << 10);
-    chy_hresult hr = chy_module_check(cli->word[0], &text, &err);
+    /* A shell's user names a file from where he stands; what is no file is a name in the module
+     * folder. */
+    bool is_file = realpath(cli->word[0], path) != NULL;
+    chy_hresult hr = chy_module_check(is_file ? path : cli->word[0], &text, &err);
     if (cli->json) {
         check_json(cli, hr, chy_buf_span(&text), &err);
     } else {
