@@ -148,5 +148,7 @@ int chy_cmd_module_check(struct chy_cli *cli)
     }
     chy_buf_free(&text);
     if (hr == CHY_S_OK) return CHY_CLI_DONE;
+    if (err.code == CHY_E_ACCESSDENIED)
+        err.code = CHY_E_FAIL; /* the file's mode: no daemon was asked */
     return chy_cli_fail(cli, &err);
 }
