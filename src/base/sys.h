@@ -66,6 +66,10 @@ bool chy_fault_hit(const char *name);
 #define CHY_FAULT(name) false
 #endif
 
+/* False when the system refuses another thread. A name has 15 characters at most. */
+CHY_MUST_USE bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg),
+                                   void *arg);
+
 /* ---- a queue between threads: intrusive, unbounded by itself (the callers bound what they put)
  * ---- */
 struct chy_node {

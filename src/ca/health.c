@@ -201,7 +201,7 @@ chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err)
     know_last_time(ca);
     check_clock(ca);
     check_ca_cert(ca);
-    if (pthread_create(&ca->healer, NULL, heal, ca) != 0) {
+    if (!chy_thread_start(&ca->healer, "healer", heal, ca)) {
         return chy_fail(err, CHY_E_OUTOFMEMORY, "health thread: the system refuses another thread");
     }
     ca->healer_runs = true;

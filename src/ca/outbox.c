@@ -210,14 +210,14 @@ void chy_outbox_replace(struct chy_ca *ca)
 {
     pthread_detach(ca->dispatcher);
     atomic_store(&ca->exit_behind, true);
-    ca->dispatcher_runs = pthread_create(&ca->dispatcher, NULL, dispatch, ca) == 0;
+    ca->dispatcher_runs = chy_thread_start(&ca->dispatcher, "exit", dispatch, ca);
 }
 
 chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err)
 {
     chy_queue_init(&ca->exit_queue);
     atomic_store(&ca->exit_behind, true); /* what the last run still owed comes first */
-    if (pthread_create(&ca->dispatcher, NULL, dispatch, ca) != 0) {
+    if (!chy_thread_start(&ca->dispatcher, "exit", dispatch, ca)) {
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "exit dispatcher: the system refuses another thread");
     }
@@ -282,7 +282,7 @@ static void tell_apart(struct telling *t)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(s->module_timeout_ms / 1000 + 1);
     chy_settings_unref(s);
-    if (pthread_create(&thread, NULL, tell_thread, t) != 0) {
+    if (!chy_thread_start(&thread, "exit-shutdown", tell_thread, t)) {
         chy_free(t);
     } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
         pthread_detach(thread);

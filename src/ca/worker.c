@@ -75,7 +75,7 @@ static chy_hresult start_worker(struct chy_workers *pool, struct chy_err *err)
         hr = chy_fail(err, CHY_E_FAIL, "worker thread: no verifier");
         goto out;
     }
-    if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+    if (!chy_thread_start(&w->thread, "worker", worker_main, w)) {
         hr = chy_fail(err, CHY_E_OUTOFMEMORY, "worker thread: the system refuses another thread");
         goto out;
     }

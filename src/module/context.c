@@ -153,7 +153,7 @@ chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err)
         ms->context[k].next_free = ms->free_context;
         ms->free_context = &ms->context[k];
     }
-    if (pthread_create(&ms->deadline_thread, NULL, watch_deadlines, ms) != 0) {
+    if (!chy_thread_start(&ms->deadline_thread, "deadline", watch_deadlines, ms)) {
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "deadline thread: the system refuses another thread");
     }

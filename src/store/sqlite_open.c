@@ -278,7 +278,7 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, struct chy_err *
     if (hr == CHY_S_OK) hr = chy_schema_migrate(&s->writer, s->path, err);
     if (hr == CHY_S_OK) hr = read_last_numbers(s, err);
     if (hr != CHY_S_OK) return hr;
-    if (pthread_create(&s->thread, NULL, chy_sqlite_writer_main, s) != 0)
+    if (!chy_thread_start(&s->thread, "writer", chy_sqlite_writer_main, s))
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "the database %s: the system refuses another thread", s->path);
     s->has_thread = true;
