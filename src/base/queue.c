@@ -1,11 +1,17 @@
 /* The queue between threads: intrusive, closed once. */
+#include <time.h>
+
 #include "base/sys.h"
 
 void chy_queue_init(struct chy_queue *q)
 {
-    *q = (struct chy_queue){.tail = &q->head};
+    pthread_condattr_t monotonic;
+    *q = (struct chy_queue){.tail = &q->head, .wanted = 1};
     pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 void chy_queue_fini(struct chy_queue *q)
@@ -17,30 +23,32 @@ void chy_queue_fini(struct chy_queue *q)
 bool chy_queue_push(struct chy_queue *q, struct chy_node *node)
 {
     pthread_mutex_lock(&q->lock);
-    bool open = !q->closed, wake = q->waiting > 0;
+    bool open = !q->closed;
     if (open) {
         node->next = NULL;
         *q->tail = node;
         q->tail = &node->next;
         q->n++;
     }
+    bool wake = open && q->waiting && q->n >= q->wanted;
     pthread_mutex_unlock(&q->lock);
-    if (open && wake) pthread_cond_signal(&q->wake);
+    if (wake) pthread_cond_signal(&q->wake);
     return open;
 }
 
 bool chy_queue_push_front(struct chy_queue *q, struct chy_node *node)
 {
     pthread_mutex_lock(&q->lock);
-    bool open = !q->closed, wake = q->waiting > 0;
+    bool open = !q->closed;
     if (open) {
         node->next = q->head;
         if (!q->head) q->tail = &node->next;
         q->head = node;
         q->n++;
     }
+    bool wake = open && q->waiting && q->n >= q->wanted;
     pthread_mutex_unlock(&q->lock);
-    if (open && wake) pthread_cond_signal(&q->wake);
+    if (wake) pthread_cond_signal(&q->wake);
     return open;
 }
 
@@ -50,6 +58,40 @@ static void wait_for_more(struct chy_queue *q)
     while (!q->head && !q->closed)
         pthread_cond_wait(&q->wake, &q->lock);
     q->waiting--;
+}
+
+void chy_queue_gather(struct chy_queue *q, size_t n, unsigned us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)us * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&q->lock);
+    q->wanted = n;
+    q->waiting++;
+    while (q->n < q->wanted && !q->closed &&
+           pthread_cond_timedwait(&q->wake, &q->lock, &until) == 0) {
+    }
+    q->waiting--;
+    q->wanted = 1;
+    pthread_mutex_unlock(&q->lock);
+}
+
+void chy_queue_no_more_soon(struct chy_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool wake = q->waiting && q->wanted > 1;
+    q->wanted = 1;
+    pthread_mutex_unlock(&q->lock);
+    if (wake) pthread_cond_signal(&q->wake);
+}
+
+void chy_queue_wait(struct chy_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    wait_for_more(q);
+    pthread_mutex_unlock(&q->lock);
 }
 
 struct chy_node *chy_queue_pop(struct chy_queue *q)

@@ -80,6 +80,7 @@ struct chy_queue {
     pthread_cond_t wake;
     struct chy_node *head, **tail;
     size_t n;
+    size_t wanted; /* a waiter is woken once so many are there */
     unsigned waiting;
     bool closed;
 };
@@ -90,6 +91,11 @@ bool chy_queue_push_front(struct chy_queue *q, struct chy_node *node);
 struct chy_node *chy_queue_pop(struct chy_queue *q); /* waits; NULL when closed and empty */
 struct chy_node *chy_queue_take_all(struct chy_queue *q,
                                     bool wait); /* the whole list, oldest first */
+/* For an only consumer: waits for one, without limit, and then until n are there, somebody says
+ * that no more will come soon, or the time is up. */
+void chy_queue_wait(struct chy_queue *q);
+void chy_queue_gather(struct chy_queue *q, size_t n, unsigned us);
+void chy_queue_no_more_soon(struct chy_queue *q);
 void chy_queue_close(struct chy_queue *q);
 size_t chy_queue_len(struct chy_queue *q);
 

@@ -138,6 +138,7 @@ void chy_issue_write_intent(struct chy_request *r)
                                   .tbs = chy_buf_span(&r->tbs),
                                   .when = chy_now(r->ca->clock),
                                   .done = intent_done,
+                                  .soon = chy_workers_others(r->ca->workers),
                                   .arg = r};
     (void)CHY_FAULT("intent.before_write");
     chy_store_write(r->ca->store, &r->write);

@@ -139,6 +139,7 @@ void chy_pipeline_write_final(struct chy_request *r)
                                   .n_owed = r->n_owed,
                                   .when = r->resolved_when,
                                   .done = final_done,
+                                  .soon = chy_workers_others(r->ca->workers),
                                   .arg = r};
     (void)CHY_FAULT("final.before_write");
     chy_store_write(r->ca->store, &r->write);

@@ -151,6 +151,12 @@ void chy_workers_quiet(struct chy_workers *pool, unsigned seconds)
         usleep(1000);
 }
 
+size_t chy_workers_others(struct chy_workers *pool)
+{
+    size_t jobs = atomic_load(&pool->jobs);
+    return jobs ? jobs - 1 : 0;
+}
+
 size_t chy_workers_queued(struct chy_workers *pool)
 {
     return chy_queue_len(&pool->queue);

@@ -20,6 +20,7 @@ bool chy_workers_add(struct chy_workers *pool, struct chy_job *job);
 /* Work that goes on with something begun: before new work, never refused while the pool runs. */
 void chy_workers_continue(struct chy_workers *pool, struct chy_job *job);
 size_t chy_workers_queued(struct chy_workers *pool);
+size_t chy_workers_others(struct chy_workers *pool); /* jobs besides that of the calling worker */
 /* Waits until no thread runs or will run anything, or the time is up. Who adds no more work may
  * then free what the work has touched: a job may have answered and still not be over. */
 void chy_workers_quiet(struct chy_workers *pool, unsigned seconds);

@@ -109,6 +109,7 @@ struct chy_sqlite {
     struct chy_conn writer; /* the writer thread's, once that runs */
     int64_t next_seq;       /* the writer thread's */
     atomic_uint_fast64_t commits, records;
+    atomic_size_t soon; /* of the newest record */
 
     pthread_mutex_t ids_lock;
     int32_t next_id;       /* under ids_lock: first id that nobody has */

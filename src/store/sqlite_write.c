@@ -20,6 +20,7 @@
 
 /* The whole batch is lost, against one record that is refused. */
 enum outcome { APPLIED, REFUSED, BROKEN };
+enum { GATHER = 32, GATHER_US = 2000 };
 
 static enum outcome step(struct chy_sqlite *s, sqlite3_stmt *st, struct chy_err *err)
 {
@@ -271,12 +272,23 @@ static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n
     }
 }
 
+/* All that is queued. When its senders have more under way, the commit waits for that: one commit
+ * costs an fsync and the rewriting of every index's last page, a record of its own only its octets.
+ */
+static struct chy_node *take(struct chy_sqlite *s)
+{
+    chy_queue_wait(&s->queue);
+    size_t soon = atomic_load(&s->soon);
+    if (soon) chy_queue_gather(&s->queue, soon < GATHER ? soon + 1 : GATHER, GATHER_US);
+    return chy_queue_take_all(&s->queue, false);
+}
+
 void *chy_sqlite_writer_main(void *arg)
 {
     struct chy_sqlite *s = arg;
     struct chy_write *batch[CHY_STORE_BATCH];
     struct chy_node *node;
-    while ((node = chy_queue_take_all(&s->queue, true)) != NULL) {
+    while ((node = take(s)) != NULL) {
         while (node) {
             size_t n = 0;
             for (; node && n < CHY_STORE_BATCH; node = node->next)
@@ -294,7 +306,12 @@ void chy_sqlite_write(struct chy_store *base, struct chy_write *w)
     struct chy_sqlite *s = (struct chy_sqlite *)base;
     w->result = CHY_S_OK;
     chy_err_clear(&w->err);
-    if (chy_queue_push(&s->queue, &w->node)) return;
+    size_t soon = w->soon; /* the record is the writer's once it is in the queue */
+    atomic_store(&s->soon, soon);
+    if (chy_queue_push(&s->queue, &w->node)) {
+        if (!soon) chy_queue_no_more_soon(&s->queue);
+        return;
+    }
     w->result =
         chy_fail(&w->err, CHY_ERROR_SERVICE_NOT_ACTIVE, "the database %s is closing", s->path);
     if (w->done) w->done(w, w->arg);

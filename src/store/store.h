@@ -80,6 +80,9 @@ struct chy_write {
     struct chy_span value;
     const char *author;
     chy_time when;
+    /* How many more records the caller has under way: the writer may wait a little to let them
+     * share its commit. */
+    size_t soon;
     /* set by the store before done */
     chy_hresult result;
     struct chy_err err;
