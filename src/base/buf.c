@@ -42,10 +42,11 @@ bool chy_buf_reserve(struct chy_buf *b, size_t more)
         return false;
     }
     if (more <= b->cap - b->n) return true;
-    size_t cap = b->cap < 128 ? 256 : b->cap * 2;
-    while (cap < b->n + more)
-        cap *= 2;
-    if (cap > b->max + 1) cap = b->max + 1; /* the NUL of chy_buf_cstr does not count */
+    size_t want = b->n + more, cap = b->cap < 128 ? 128 : b->cap;
+    do {
+        cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
+    } while (cap < want);
+    if (cap - 1 > b->max) cap = b->max + 1; /* the NUL of chy_buf_cstr does not count */
     return grow(b, cap);
 }
 

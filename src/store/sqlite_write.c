@@ -20,7 +20,7 @@
 
 /* The whole batch is lost, against one record that is refused. */
 enum outcome { APPLIED, REFUSED, BROKEN };
-enum { GATHER = 32, GATHER_US = 2000 };
+enum { GATHER = 32, GATHER_US = 5000 };
 
 static enum outcome step(struct chy_sqlite *s, sqlite3_stmt *st, struct chy_err *err)
 {

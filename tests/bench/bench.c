@@ -151,9 +151,22 @@ static void write_json(const struct result *r, size_t n, const char *path)
     fclose(f);
 }
 
+static const struct {
+    const char *what, *ca_key, *request_key;
+    unsigned connections;
+    bool quick;
+} cases[] = {
+    {"P-256 CA, P-256 requests", "p256", "p256", 1, true},
+    {"P-256 CA, P-256 requests", "p256", "p256", 64, true},
+    {"P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, true},
+    {"RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, false},
+};
+
+/* --quick, and a word that a case's description holds. */
 int main(int argc, char **argv)
 {
     bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    const char *only = argc > 1 && argv[argc - 1][0] != '-' ? argv[argc - 1] : "";
     double seconds = quick ? 3 : 8;
     char self[4096], bin[4200];
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -163,11 +176,11 @@ int main(int argc, char **argv)
     if (len <= 0) return 1;
     self[len] = 0;
     snprintf(bin, sizeof(bin), "%s/chanceryd", dirname(self));
-    r[n++] = measure(bin, "P-256 CA, P-256 requests", "p256", "p256", 1, seconds);
-    r[n++] = measure(bin, "P-256 CA, P-256 requests", "p256", "p256", 64, seconds);
-    r[n++] = measure(bin, "P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, seconds);
-    if (!quick)
-        r[n++] = measure(bin, "RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, seconds);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(cases); i++) {
+        if ((quick && !cases[i].quick) || !strstr(cases[i].what, only)) continue;
+        r[n++] = measure(bin, cases[i].what, cases[i].ca_key, cases[i].request_key,
+                         cases[i].connections, seconds);
+    }
     print_table(r, n);
     write_json(r, n, "bench.json");
     printf("ratio = CPU of parse, verify, build and sign in memory / CPU of the daemon per durable "
