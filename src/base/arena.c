@@ -54,7 +54,7 @@ static struct chy_arena_block *new_block(struct chy_arena *a, size_t n)
 
 void *chy_arena_alloc(struct chy_arena *a, size_t n)
 {
-    if (n > a->max) return NULL;
+    if (n > a->max || n > PTRDIFF_MAX - sizeof(*a->head) - ALIGN) return NULL;
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct chy_arena_block *b = a->head;
     if (!b || b->cap - b->used < n) b = new_block(a, n);
