@@ -38,7 +38,7 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool chy_base64_decode(struct chy_buf *out, struct chy_span text)
+static bool decode(struct chy_buf *out, struct chy_span text)
 {
     uint32_t v = 0;
     unsigned have = 0, pad = 0;
@@ -64,4 +64,12 @@ bool chy_base64_decode(struct chy_buf *out, struct chy_span text)
     chy_buf_add_byte(out, (uint8_t)(v >> 16));
     if (pad == 1) chy_buf_add_byte(out, (uint8_t)(v >> 8));
     return !out->failed;
+}
+
+bool chy_base64_decode(struct chy_buf *out, struct chy_span text)
+{
+    size_t before = out->n;
+    bool good = decode(out, text);
+    if (!good) out->n = before;
+    return good;
 }

@@ -31,10 +31,14 @@ static int value_of(uint8_t c)
 
 bool chy_hex_decode(struct chy_buf *out, struct chy_span text)
 {
+    size_t before = out->n;
     if (text.n % 2) return false;
     for (size_t i = 0; i < text.n; i += 2) {
         int hi = value_of(text.p[i]), lo = value_of(text.p[i + 1]);
-        if (hi < 0 || lo < 0) return false;
+        if (hi < 0 || lo < 0) {
+            out->n = before;
+            return false;
+        }
         chy_buf_add_byte(out, (uint8_t)(hi << 4 | lo));
     }
     return !out->failed;

@@ -45,6 +45,7 @@ chy_hresult chy_pem_next(struct chy_span text, const char *const *labels, size_t
         body.n = (size_t)(end - body.p);
         *pos = (size_t)(end - text.p) + strlen(tail);
         if (!chy_base64_decode(out, body)) {
+            if (out->failed) return chy_buf_done(out, "PEM", err);
             return chy_fail(err, CHY_CRYPT_E_ASN1_CORRUPT, "PEM %.*s: not base64", (int)label.n,
                             (const char *)label.p);
         }

@@ -7,7 +7,8 @@
 
 void chy_hex_add(struct chy_buf *out, struct chy_span s); /* lower case */
 void chy_hex_cstr(char *out, struct chy_span s);          /* out holds 2n+1 */
-/* Accepts both cases and nothing else; false on odd length or a foreign character. */
+/* Accepts both cases and nothing else; false on odd length or a foreign character. A decoder that
+ * refuses leaves what out held. */
 bool chy_hex_decode(struct chy_buf *out, struct chy_span text);
 
 void chy_base64_add(struct chy_buf *out, struct chy_span s, size_t line); /* line 0: unbroken */
