@@ -150,8 +150,9 @@ bool chy_time_parse_http(const char *s, chy_time *out)
     if ((c.minute = digits(&p, 2)) < 0 || *p++ != ':' || (c.second = digits(&p, 2)) < 0 ||
         !plausible(&c))
         return false;
-    *out = chy_time_from_civil(&c);
-    int64_t day = *out / (86400 * CHY_US_PER_S) % 7;
+    int64_t day = days_of(c.year, c.month, c.day) % 7;
     if (day < 0) day += 7;
-    return strncmp(s, weekdays + 3 * day, 3) == 0;
+    if (strncmp(s, weekdays + 3 * day, 3) != 0) return false;
+    *out = chy_time_from_civil(&c);
+    return true;
 }
