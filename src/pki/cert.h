@@ -56,7 +56,7 @@ CHY_MUST_USE chy_hresult chy_cert_assemble(struct chy_span tbs, struct chy_span 
 CHY_MUST_USE chy_hresult chy_serial_make(chy_time now, uint8_t out[CHY_SERIAL_LEN],
                                          struct chy_err *err);
 
-/* P5: the smallest of the ends wins and is named in why ("profile", "ca-configuration",
+/* P5: the smallest of the ends wins and is named in why ("policy", "ca-configuration",
  * "ca-certificate", "request"); days and periods count both ends. CHY_TIME_DEFAULT where a bound
  * does not apply. */
 struct chy_validity {
