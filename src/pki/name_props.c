@@ -42,17 +42,24 @@ const struct chy_name_prop chy_name_props[CHY_NAME_PROPS] = {
      1024, CHY_DER_UTF8},
 };
 
+/* The first letter tells most names apart without a call. */
+static bool same(const char *a, const char *b)
+{
+    return !((a[0] ^ b[0]) & 0x5f) && strcasecmp(a, b) == 0;
+}
+
 int chy_name_prop_find(const char *name)
 {
     bool main_only = strncasecmp(name, "Subject.", 8) == 0;
     if (main_only) name += 8;
+    bool is_oid = name[0] >= '0' && name[0] <= '2';
     for (int p = 0; p < CHY_NAME_PROPS; p++) {
         const struct chy_name_prop *prop = &chy_name_props[p];
-        if (strcasecmp(prop->name, name) == 0) return p;
+        if (same(prop->name, name)) return p;
         if (main_only) continue;
-        if (strcmp(prop->oid_text, name) == 0) return p;
+        if (is_oid && strcmp(prop->oid_text, name) == 0) return p;
         for (size_t k = 0; prop->aliases[k]; k++) {
-            if (strcasecmp(prop->aliases[k], name) == 0) return p;
+            if (same(prop->aliases[k], name)) return p;
         }
     }
     return -1;

@@ -184,25 +184,37 @@ static uint64_t small_root(uint64_t v)
     return root;
 }
 
-/* root = floor(sqrt(v)) by Newton's method from above: the first 32 bits are given, each round
- * doubles them, and the first that does not fall is past the root. */
+/* One Newton step towards sqrt(v) from above: what is above before is not below after. */
+static bool newton_step(BIGNUM *root, BIGNUM *scratch, const BIGNUM *v, BN_CTX *ctx)
+{
+    return BN_div(scratch, NULL, v, root, ctx) == 1 && BN_add(root, root, scratch) == 1 &&
+           BN_rshift1(root, root) == 1;
+}
+
+/* root = floor(sqrt(v)): of the highest bits first; each step takes in as many more as the root is
+ * long already, so that only the last one divides at full length. */
 static bool big_root(BIGNUM *root, const BIGNUM *v, BN_CTX *ctx)
 {
     bool ok = false;
     int shift = BN_num_bits(v) - 62;
     shift = shift < 0 ? 0 : shift + shift % 2;
     BN_CTX_start(ctx);
-    BIGNUM *top = BN_CTX_get(ctx), *next = BN_CTX_get(ctx);
-    if (!next || BN_rshift(top, v, shift) != 1) goto out;
-    if (BN_set_word(root, small_root(BN_get_word(top)) + 1) != 1 ||
-        BN_lshift(root, root, shift / 2) != 1)
+    BIGNUM *top = BN_CTX_get(ctx), *scratch = BN_CTX_get(ctx);
+    if (!scratch || BN_rshift(top, v, shift) != 1 ||
+        BN_set_word(root, small_root(BN_get_word(top))) != 1)
         goto out;
-    for (;;) {
-        if (BN_div(next, NULL, v, root, ctx) != 1 || BN_add(next, next, root) != 1 ||
-            BN_rshift1(next, next) != 1)
+    while (shift > 0) {
+        int more = BN_num_bits(root) - 1;
+        if (more > shift / 2) more = shift / 2;
+        shift -= 2 * more;
+        if (BN_add_word(root, 1) != 1 || BN_lshift(root, root, more) != 1 ||
+            BN_rshift(top, v, shift) != 1 || !newton_step(root, scratch, top, ctx))
             goto out;
-        if (BN_cmp(next, root) >= 0) break;
-        BN_swap(root, next);
+    }
+    for (;;) {
+        if (BN_sqr(scratch, root, ctx) != 1) goto out;
+        if (BN_cmp(scratch, v) <= 0) break;
+        if (BN_sub_word(root, 1) != 1) goto out;
     }
     ok = true;
 out:
