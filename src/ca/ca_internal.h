@@ -97,7 +97,10 @@ struct chy_ca {
     pthread_t dispatcher;
     bool dispatcher_runs;
     struct chy_queue exit_queue;
-    atomic_bool exit_behind; /* the queue was full: the rest is read from the outbox */
+    struct chy_node *exit_taken;  /* from the queue, not yet told */
+    int64_t crossing, n_crossing; /* told, to be crossed off with one record: from here, so many */
+    int64_t crossing_since;       /* monotonic */
+    atomic_bool exit_behind;      /* the queue was full: the rest is read from the outbox */
     _Atomic int64_t exit_done_seq;
     _Atomic uint64_t outbox_backlog;
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */

@@ -8,7 +8,8 @@
 
 #include "ca/ca_internal.h"
 
-enum { BATCH = 64 };
+/* Events are told and crossed off in batches, unless that would keep one waiting. */
+enum { BATCH = 64, GATHER_US = 1000, CROSSING_US = 10000 };
 
 void chy_outbox_owe(struct chy_request *r)
 {
@@ -36,7 +37,7 @@ static void crossed_off(struct chy_write *w, void *arg)
 {
     struct chy_ca *ca = arg;
     if (w->result == CHY_S_OK) {
-        atomic_fetch_sub(&ca->outbox_backlog, 1);
+        atomic_fetch_sub(&ca->outbox_backlog, w->n_owed);
         chy_free(w);
         return;
     }
@@ -76,15 +77,37 @@ void chy_outbox_fini(struct chy_ca *ca)
     }
 }
 
-static void cross_off(struct chy_ca *ca, int64_t seq)
+/* Without memory they stay owed and come again at the next start. */
+static void write_crossings(struct chy_ca *ca)
 {
-    struct chy_write *w = chy_calloc(1, sizeof(*w));
-    if (!w) return;
+    struct chy_write *w = ca->n_crossing ? chy_calloc(1, sizeof(*w)) : NULL;
+    if (!w) {
+        ca->n_crossing = 0;
+        return;
+    }
     w->kind = CHY_WRITE_OUTBOX_DONE;
-    w->outbox_seq = seq;
+    w->outbox_seq = ca->crossing;
+    w->n_owed = (size_t)ca->n_crossing;
     w->done = crossed_off;
     w->arg = ca;
+    ca->n_crossing = 0;
     chy_store_write(ca->store, w);
+}
+
+static bool crossings_are_old(struct chy_ca *ca)
+{
+    return ca->n_crossing && chy_monotonic(ca->clock) - ca->crossing_since > CROSSING_US;
+}
+
+static void cross_off(struct chy_ca *ca, int64_t seq)
+{
+    if (ca->n_crossing && seq != ca->crossing + ca->n_crossing) write_crossings(ca);
+    if (!ca->n_crossing) {
+        ca->crossing = seq;
+        ca->crossing_since = chy_monotonic(ca->clock);
+    }
+    ca->n_crossing++;
+    if (crossings_are_old(ca)) write_crossings(ca);
 }
 
 static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
@@ -124,7 +147,8 @@ static bool deliver(struct chy_ca *ca, struct chy_request *r, const char *module
 {
     struct chy_exit_slot *slot = slot_of(ca, module);
     if (seq > atomic_load(&ca->exit_done_seq)) atomic_store(&ca->exit_done_seq, seq);
-    if (!slot || !slot->instance) return true; /* stays owed until the module is there again */
+    if (!slot || !slot->instance) return true;      /* stays owed until the module is there again */
+    if (crossings_are_old(ca)) write_crossings(ca); /* not to wait for a call that may take long */
     enum told told = notify(ca, slot, event, r);
     if (told == TOLD) cross_off(ca, seq);
     return told != LOST;
@@ -176,6 +200,7 @@ static enum told catch_up_batch(struct chy_ca *ca)
     for (size_t i = 0; i < n && alive; i++)
         alive = deliver_entry(ca, &entry[i]);
     chy_arena_free(&a);
+    if (alive) write_crossings(ca);
     return !alive ? LOST : n ? STILL_OWED : TOLD;
 }
 
@@ -188,6 +213,22 @@ static bool catch_up(struct chy_ca *ca)
     return told != LOST;
 }
 
+/* What was taken is kept in the CA: a dispatcher that is lost inside a module leaves it to the
+ * next. */
+static struct chy_request *next_told(struct chy_ca *ca)
+{
+    if (!ca->exit_taken) {
+        write_crossings(ca);
+        chy_queue_wait(&ca->exit_queue);
+        chy_queue_gather(&ca->exit_queue, BATCH, GATHER_US);
+        ca->exit_taken = chy_queue_take_all(&ca->exit_queue, false);
+    }
+    struct chy_node *node = ca->exit_taken;
+    if (!node) return NULL;
+    ca->exit_taken = node->next;
+    return (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
+}
+
 static void *dispatch(void *arg)
 {
     struct chy_ca *ca = arg;
@@ -197,11 +238,8 @@ static void *dispatch(void *arg)
             atomic_store(&ca->exit_behind, false);
             if (!catch_up(ca)) return NULL; /* committed between the last look and the flag */
         }
-        struct chy_node *node = chy_queue_pop(&ca->exit_queue);
-        if (!node) return NULL;
-        struct chy_request *r =
-            (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
-        if (!deliver_request(ca, r)) return NULL;
+        struct chy_request *r = next_told(ca);
+        if (!r || !deliver_request(ca, r)) return NULL;
     }
 }
 

@@ -38,7 +38,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         " ON CONFLICT(id) DO UPDATE SET " ROW_SETS " WHERE request.raw_certificate IS NULL"
         " OR request.raw_certificate IS excluded.raw_certificate",
     [CHY_SQL_OUTBOX_ADD] = "INSERT INTO outbox(seq,request_id,event,module) VALUES(?,?,?,?)",
-    [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq=?",
+    [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?",
     [CHY_SQL_CONFIG_HISTORY] =
         "INSERT INTO config_history(path,old_value,new_value,author,changed_when)"
         " VALUES(?1,(SELECT value FROM config WHERE path=?1),?2,?3,?4)",

@@ -133,6 +133,7 @@ static enum outcome apply_outbox_done(struct chy_sqlite *s, struct chy_write *w)
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_REMOVE, &w->err);
     if (!st) return BROKEN;
     sqlite3_bind_int64(st, 1, w->outbox_seq);
+    sqlite3_bind_int64(st, 2, w->outbox_seq + (w->n_owed ? (int64_t)w->n_owed - 1 : 0));
     return step(s, st, &w->err);
 }
 

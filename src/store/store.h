@@ -55,7 +55,7 @@ bool chy_pack_next(struct chy_span packed, size_t *pos, uint32_t *flags, struct 
 enum chy_write_kind {
     CHY_WRITE_INTENT,      /* row (id, serial, request, …) and tbs; disposition is ACTIVE */
     CHY_WRITE_FINAL,       /* row inserted or replaced, intent removed, owed exit events added */
-    CHY_WRITE_OUTBOX_DONE, /* outbox_seq delivered to module */
+    CHY_WRITE_OUTBOX_DONE, /* outbox_seq was delivered; with n_owed, that many from there on */
     CHY_WRITE_CONFIG, /* path = value (JSON text; empty span deletes), by whom, kept in the history
                        */
     CHY_WRITE_META,   /* path = value: small facts of the engine that are no configuration */

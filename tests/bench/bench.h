@@ -11,8 +11,6 @@ struct bench_requests { /* distinct PKCS#10 requests in DER */
     size_t n;
 };
 
-/* CPU microseconds of this process so far. */
-int64_t bench_cpu_us(void);
 /* bound.c: parse, verify, build, lint-free sign: the least that a certificate can cost here. */
 double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n);
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg);
