@@ -156,7 +156,7 @@ bool chy_der_get_bits(struct chy_span value, struct chy_span *bits, unsigned *un
     return true;
 }
 
-static bool oid_well_formed(struct chy_span value)
+bool chy_oid_valid(struct chy_span value)
 {
     if (value.n == 0 || (value.p[value.n - 1] & 0x80)) return false;
     bool first = true; /* of an arc's octets */
@@ -181,7 +181,7 @@ static bool universal_ok(const struct chy_tlv *t)
     case CHY_DER_ENUMERATED: return chy_der_int_minimal(t->value);
     case CHY_DER_BIT_STRING: return chy_der_get_bits(t->value, &bits, &unused);
     case CHY_DER_NULL: return t->value.n == 0;
-    case CHY_DER_OID: return oid_well_formed(t->value);
+    case CHY_DER_OID: return chy_oid_valid(t->value);
     default: {
         unsigned number = t->tag & TAG_NUMBER;
         return (t->tag & CONSTRUCTED) == 0 && number != (CHY_DER_SEQUENCE & TAG_NUMBER) &&

@@ -78,6 +78,7 @@ void chy_der_add_time(struct chy_buf *b, chy_time t);
 size_t chy_der_header_len(size_t content_len);
 
 /* Object identifiers. */
+bool chy_oid_valid(struct chy_span value); /* content octets: whole arcs, each minimal */
 bool chy_oid_to_text(struct chy_span value, char *out, size_t cap); /* content octets -> "1.2.3" */
 bool chy_oid_from_text(const char *dotted, struct chy_buf *out);    /* content octets appended */
 /* "serverAuth", "CN", "sha256WithRSAEncryption" …, or NULL when we have no name for it. */

@@ -18,11 +18,12 @@ static bool read_other(const struct chy_tlv *t, struct chy_general_name *out)
     struct chy_der d = chy_der_of(t->value), explicit_value;
     struct chy_tlv value;
     out->value = t->whole;
-    if (!chy_der_expect(&d, CHY_DER_OID, &out->other_oid) || !out->other_oid.n) return false;
+    if (!chy_der_expect(&d, CHY_DER_OID, &out->other_oid) || !chy_oid_valid(out->other_oid))
+        return false;
     if (!chy_der_enter(&d, CHY_DER_CTX_C(0), &explicit_value) || !chy_der_empty(&d)) return false;
     if (!chy_der_read(&explicit_value, &value) || !chy_der_empty(&explicit_value)) return false;
     out->other_value = value.whole;
-    return true;
+    return chy_der_strict(value.whole);
 }
 
 static bool read_directory(const struct chy_tlv *t, struct chy_general_name *out)
@@ -52,7 +53,7 @@ static chy_hresult read_one(struct chy_der *list, struct chy_general_name *out, 
     case 0x87: out->type = CHY_GN_IP; return CHY_S_OK;
     case 0x88:
         out->type = CHY_GN_RID;
-        return t.value.n ? CHY_S_OK : bad(err, "an empty registeredID");
+        return chy_oid_valid(t.value) ? CHY_S_OK : bad(err, "malformed registeredID");
     case 0xa3: out->type = CHY_GN_X400; return CHY_S_OK;
     case 0xa5: out->type = CHY_GN_EDI; return CHY_S_OK;
     default: return bad(err, "a name of no known type");
@@ -113,6 +114,10 @@ static void add_ip(struct chy_span v, struct chy_buf *out)
     char text[INET6_ADDRSTRLEN];
     bool range = v.n == 8 || v.n == 32;
     size_t half = range ? v.n / 2 : v.n;
+    if (half != 4 && half != 16) { /* no address: its octets */
+        chy_hex_add(out, v);
+        return;
+    }
     int family = half == 4 ? AF_INET : AF_INET6;
     if (inet_ntop(family, v.p, text, sizeof(text))) chy_buf_add_str(out, text);
     if (range && inet_ntop(family, v.p + half, text, sizeof(text))) chy_buf_addf(out, "/%s", text);

@@ -1,4 +1,6 @@
 /* Content rules for names that clients send. RFC 5280 4.2.1.6, RFC 5321, RFC 3986. */
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -48,27 +50,45 @@ static bool scheme_is(struct chy_span v, const char *name)
     return v.n > n && chy_span_eq_nocase(chy_span_of(v.p, n), chy_span_cstr(name)) && v.p[n] == ':';
 }
 
-static bool is_address(struct chy_span host)
+/* "[v6]" or dotted digits; *fault when it is of such a shape and no address. */
+static bool is_address(struct chy_span host, const char **fault)
 {
-    if (host.n && host.p[0] == '[') return true;
-    for (size_t i = 0; i < host.n; i++) {
+    char text[INET6_ADDRSTRLEN];
+    uint8_t octets[16];
+    bool six = host.p[0] == '[';
+    for (size_t i = 0; !six && i < host.n; i++) {
         if ((host.p[i] < '0' || host.p[i] > '9') && host.p[i] != '.') return false;
     }
-    return host.n > 0;
+    if (six) host = chy_span_of(host.p + 1, host.n - 1);
+    bool whole = !six || (host.n && host.p[host.n - 1] == ']');
+    host.n -= six && whole;
+    if (!whole || host.n >= sizeof(text)) {
+        *fault = "a host that is no address";
+        return true;
+    }
+    memcpy(text, host.p, host.n);
+    text[host.n] = 0;
+    if (inet_pton(six ? AF_INET6 : AF_INET, text, octets) != 1)
+        *fault = "a host that is no address";
+    return true;
 }
 
 static const char *authority_fault(struct chy_span rest, bool needed)
 {
     if (rest.n < 2 || memcmp(rest.p, "//", 2) != 0) return needed ? "no host" : NULL;
     struct chy_span a = {rest.p + 2, 0};
+    const char *fault = NULL;
     while (a.n < rest.n - 2 && !strchr("/?#", a.p[a.n]))
         a.n++;
     if (memchr(a.p, '@', a.n)) return "user information in a URI";
     struct chy_span host = a;
-    const uint8_t *colon = memrchr(a.p, ':', a.n);
-    if (colon && a.p[0] != '[') host.n = (size_t)(colon - a.p);
+    while (host.n && host.p[host.n - 1] >= '0' && host.p[host.n - 1] <= '9')
+        host.n--;
+    bool port = host.n && host.p[host.n - 1] == ':';
+    host.n = port ? host.n - 1 : a.n;
     if (!host.n) return needed ? "no host" : NULL;
-    return is_address(host) ? NULL : chy_host_fault(host, CHY_GN_ALLOW_SINGLE_LABEL);
+    if (is_address(host, &fault)) return fault;
+    return chy_host_fault(host, CHY_GN_ALLOW_SINGLE_LABEL);
 }
 
 static const char *uri_fault(struct chy_span v)
@@ -77,6 +97,8 @@ static const char *uri_fault(struct chy_span v)
     for (size_t i = 0; i < v.n; i++) {
         if (v.p[i] <= 0x20 || v.p[i] >= 0x7f || strchr("\"<>\\^`{|}", v.p[i]))
             return "a character that a URI may not have (RFC 3986)";
+        if (v.p[i] == '%' && (v.n - i < 3 || !isxdigit(v.p[i + 1]) || !isxdigit(v.p[i + 2])))
+            return "a % without two hexadecimal digits (RFC 3986 2.1)";
     }
     while (n < v.n && v.p[n] != ':') {
         uint8_t c = v.p[n];
