@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Client text may sit inside an error's arguments: control octets never reach a log or a terminal.
- */
+#include "base/text.h"
+
+/* Client text may sit inside an error's arguments: control characters never reach a log or a
+ * terminal, and what is no UTF-8 (a character cut by a precision, too) would spoil the whole text
+ * as JSON. */
 static void printable_only(char *s)
 {
     size_t n = strlen(s), back = 0;
@@ -18,8 +21,11 @@ static void printable_only(char *s)
         size_t want = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
         if (back < want) s[n - 1 - back] = 0;
     }
-    for (; *s; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+    for (n = strlen(s); n;) {
+        size_t shown = chy_utf8_printable(chy_span_of(s, n));
+        if (!shown) *s = '?';
+        s += shown ? shown : 1;
+        n -= shown ? shown : 1;
     }
 }
 

@@ -22,6 +22,8 @@ chy_hresult chy_pem_next(struct chy_span text, const char *const *labels, size_t
                          struct chy_buf *out, struct chy_err *err);
 
 bool chy_utf8_valid(struct chy_span s); /* well-formed, no NUL, no surrogate */
+/* Octets of the first character of s; 0 where it is not well-formed or a control character. */
+size_t chy_utf8_printable(struct chy_span s);
 
 /* reference: MS-WCCE sanitized names. out grows; short form has at most 57 characters. */
 void chy_sanitize_name(struct chy_buf *out, const char *name);

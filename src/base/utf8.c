@@ -20,16 +20,31 @@ static bool second_ok(uint8_t first, uint8_t second)
     }
 }
 
+/* Octets of the first character; 0 where it is not well-formed. */
+static size_t first_length(struct chy_span s)
+{
+    unsigned n = s.n ? length_of(s.p[0]) : 0;
+    if (!n || !s.p[0] || n > s.n) return 0;
+    for (unsigned k = 1; k < n; k++) {
+        if ((s.p[k] & 0xc0) != 0x80) return 0;
+    }
+    return n > 1 && !second_ok(s.p[0], s.p[1]) ? 0 : n;
+}
+
 bool chy_utf8_valid(struct chy_span s)
 {
-    for (size_t i = 0; i < s.n;) {
-        unsigned n = length_of(s.p[i]);
-        if (!n || !s.p[i] || n > s.n - i) return false;
-        for (unsigned k = 1; k < n; k++) {
-            if ((s.p[i + k] & 0xc0) != 0x80) return false;
-        }
-        if (n > 1 && !second_ok(s.p[i], s.p[i + 1])) return false;
-        i += n;
+    while (s.n) {
+        size_t n = first_length(s);
+        if (!n) return false;
+        s = chy_span_of(s.p + n, s.n - n);
     }
     return true;
+}
+
+size_t chy_utf8_printable(struct chy_span s)
+{
+    size_t n = first_length(s);
+    bool control = n == 1 ? s.p[0] < 0x20 || s.p[0] == 0x7f
+                          : n == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0; /* U+0080 to U+009F */
+    return control ? 0 : n;
 }

@@ -96,13 +96,30 @@ static void test_good_texts(void **state)
     assert_true(chy_utf8_valid(CHY_SPAN_STR("\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
 }
 
+static void test_printable_characters(void **state)
+{
+    (void)state;
+    for (uint32_t c = 1; c < 0x110000; c++) {
+        uint8_t octets[5];
+        size_t n = encode(c, octets);
+        bool surrogate = c >= 0xd800 && c <= 0xdfff;
+        bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+        octets[n] = 'x';
+        size_t length = chy_utf8_printable(chy_span_of(octets, n + 1));
+        if (length != (surrogate || control ? 0 : n)) fail_msg("U+%04X", (unsigned)c);
+    }
+    assert_int_equal(chy_utf8_printable((struct chy_span){NULL, 0}), 0);
+    assert_int_equal(chy_utf8_printable(CHY_SPAN_STR("\0")), 0);
+    assert_int_equal(chy_utf8_printable(CHY_SPAN_STR("\xe2\x82")), 0);
+    assert_int_equal(chy_utf8_printable(CHY_SPAN_STR("\x80")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code_point),
-        cmocka_unit_test(test_every_pair_of_octets),
-        cmocka_unit_test(test_known_bad_forms),
-        cmocka_unit_test(test_good_texts),
+        cmocka_unit_test(test_every_code_point),     cmocka_unit_test(test_every_pair_of_octets),
+        cmocka_unit_test(test_known_bad_forms),      cmocka_unit_test(test_good_texts),
+        cmocka_unit_test(test_printable_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
