@@ -7,36 +7,75 @@
 
 enum { MAX_DEPTH = 32, MAX_MEMBERS = 1000 };
 
-/* Depth by counting brackets outside of strings, before cJSON recurses. */
-static bool too_deep(struct chy_span s)
+static size_t digits_at(struct chy_span s, size_t i)
+{
+    size_t from = i;
+    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+        i++;
+    return i - from;
+}
+
+/* Octets of the number at i; 0 when it is not in the form of RFC 8259 section 6. cJSON reads what
+ * strtod does. */
+static size_t number_at(struct chy_span s, size_t i)
+{
+    size_t from = i;
+    if (s.p[i] == '-') i++;
+    size_t n = digits_at(s, i);
+    if (!n || (n > 1 && s.p[i] == '0')) return 0;
+    i += n;
+    if (i < s.n && s.p[i] == '.') {
+        n = digits_at(s, ++i);
+        if (!n) return 0;
+        i += n;
+    }
+    if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
+        i++;
+        if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) i++;
+        n = digits_at(s, i);
+        if (!n) return 0;
+        i += n;
+    }
+    return i - from;
+}
+
+/* cJSON's texts end at a NUL: one that is escaped would hide what stands behind it, and cJSON makes
+ * one of any four characters that are no hexadecimal digits, too. */
+static const char *fault_of_escape(struct chy_span s, size_t i)
+{
+    if (s.n - i < 2 || s.p[i + 1] != 'u') return NULL;
+    for (size_t k = i + 2; k < i + 6; k++) {
+        if (k >= s.n || !strchr("0123456789abcdefABCDEF", s.p[k])) return "a malformed escape";
+    }
+    return memcmp(s.p + i + 2, "0000", 4) == 0 ? "\\u0000 in a text" : NULL;
+}
+
+/* What cJSON would take, or recurse over, though it must not: why, or NULL. */
+static const char *fault_of_form(struct chy_span s)
 {
     unsigned depth = 0;
     bool quoted = false;
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.p[i];
+        if (c < 0x20 && (quoted || !strchr("\t\r\n", c))) return "a control character";
         if (quoted) {
-            if (c == '\\') i++;
+            const char *fault = c == '\\' ? fault_of_escape(s, i) : NULL;
+            if (fault) return fault;
+            if (c == '\\') i++; /* an escaped backslash begins no escape */
             if (c == '"') quoted = false;
         } else if (c == '"') {
             quoted = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > MAX_DEPTH) return true;
+            if (++depth > MAX_DEPTH) return "nested deeper than 32";
         } else if ((c == '}' || c == ']') && depth) {
             depth--;
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            size_t n = number_at(s, i);
+            if (!n) return "a malformed number";
+            i += n - 1;
         }
     }
-    return false;
-}
-
-/* cJSON's texts end at a NUL: one that is escaped would hide what stands behind it. */
-static bool has_escaped_nul(struct chy_span s)
-{
-    for (size_t i = 0; i + 1 < s.n; i++) {
-        if (s.p[i] != '\\') continue;
-        if (s.p[i + 1] == 'u' && s.n - i >= 6 && memcmp(s.p + i + 2, "0000", 4) == 0) return true;
-        i++; /* an escaped backslash begins no escape */
-    }
-    return false;
+    return NULL;
 }
 
 /* Looking for a repeated key costs the square of an object's size: its size is bounded. */
@@ -75,10 +114,8 @@ chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct
                         text.n, max);
     if (!text.n || !chy_utf8_valid(text))
         return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: empty, or not UTF-8");
-    if (too_deep(text))
-        return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: nested deeper than %d", MAX_DEPTH);
-    if (has_escaped_nul(text))
-        return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: \\u0000 in a text");
+    const char *fault = fault_of_form(text);
+    if (fault) return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: %s", fault);
     cJSON *v = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, 0);
     if (!v) {
         size_t at = end ? (size_t)(end - (const char *)text.p) : 0;

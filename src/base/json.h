@@ -7,7 +7,8 @@
 
 #include "base/base.h"
 
-/* Refuses what is longer than max, deeper than 32, repeats a key, is not UTF-8 or has octets behind
+/* Refuses what is longer than max, deeper than 32, has an object of more than 1000 members, repeats
+ * a key, is not UTF-8, holds a NUL or a control character that is not escaped, or has octets behind
  * the value. */
 CHY_MUST_USE chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out,
                                         struct chy_err *err);
