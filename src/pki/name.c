@@ -35,10 +35,6 @@ static bool is_ascii(uint8_t c)
 {
     return c && c < 0x80;
 }
-static bool is_visible(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7f;
-}
 static bool is_numeric(uint8_t c)
 {
     return c == ' ' || (c >= '0' && c <= '9');
@@ -48,13 +44,14 @@ static bool is_teletex(uint8_t c)
     return c != 0;
 }
 
+/* The types of DirectoryString (RFC 5280 4.1.2.4), and those of single attributes (appendix A,
+ * X.520): no attribute is a VisibleString, and readers such as OpenSSL refuse one. */
 static bool value_ok(uint8_t tag, struct chy_span v)
 {
     switch (tag) {
     case CHY_DER_UTF8: return chy_utf8_valid(v);
     case CHY_DER_PRINTABLE: return octets_ok(v, is_printable_char);
     case CHY_DER_IA5: return octets_ok(v, is_ascii);
-    case CHY_DER_VISIBLE: return octets_ok(v, is_visible);
     case CHY_DER_NUMERIC: return octets_ok(v, is_numeric);
     case CHY_DER_TELETEX: return octets_ok(v, is_teletex);
     case CHY_DER_BMP: return units_ok(v, 2);
@@ -83,8 +80,8 @@ static chy_hresult read_attr(struct chy_der *set, struct chy_name *out, unsigned
         return bad(err, "an attribute is no SEQUENCE");
     struct chy_der d = chy_der_of(whole.value);
     struct chy_span oid;
-    if (!chy_der_expect(&d, CHY_DER_OID, &oid) || !oid.n || !chy_der_read(&d, &value) ||
-        !chy_der_empty(&d)) {
+    if (!chy_der_expect(&d, CHY_DER_OID, &oid) || !chy_oid_valid(oid) ||
+        !chy_der_read(&d, &value) || !chy_der_empty(&d)) {
         return bad(err, "an attribute is not type and value");
     }
     if (last->n && compare(*last, whole.whole) >= 0)
