@@ -109,7 +109,9 @@ static chy_hresult make_one(const char *path, unsigned mode, struct chy_err *err
 {
     struct stat st;
     if (mkdir(path, (mode_t)mode) == 0) return CHY_S_OK;
-    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return CHY_S_OK;
+    int e = errno;
+    if (e == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return CHY_S_OK;
+    errno = e; /* a dangling link exists, too */
     return chy_fail_errno(err, "%s", path);
 }
 
