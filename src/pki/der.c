@@ -167,6 +167,13 @@ bool chy_oid_valid(struct chy_span value)
     return true;
 }
 
+int chy_der_compare(struct chy_span a, struct chy_span b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
 /* X.690 10.2 and 11: universal types have one encoding, and the string types are primitive. */
 static bool universal_ok(const struct chy_tlv *t)
 {

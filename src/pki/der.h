@@ -60,6 +60,8 @@ bool chy_der_get_time(uint8_t tag, struct chy_span value,
                       chy_time *out); /* RFC 5280 4.1.2.5 forms */
 bool chy_der_get_bits(struct chy_span value, struct chy_span *bits,
                       unsigned *unused); /* unused bits are 0 */
+/* The order of encodings in a SET OF (X.690 11.6): < 0, 0, > 0. */
+int chy_der_compare(struct chy_span a, struct chy_span b);
 /* Whole input is one well-formed value: every nested constructed value is strict, depth <= 32. */
 bool chy_der_strict(struct chy_span s);
 

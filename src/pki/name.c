@@ -60,13 +60,6 @@ static bool value_ok(uint8_t tag, struct chy_span v)
     }
 }
 
-static int compare(struct chy_span a, struct chy_span b)
-{
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = memcmp(a.p, b.p, n);
-    return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
 static chy_hresult bad(struct chy_err *err, const char *what)
 {
     return chy_fail(err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT, "name (RFC 5280 4.1.2.4): %s", what);
@@ -84,7 +77,7 @@ static chy_hresult read_attr(struct chy_der *set, struct chy_name *out, unsigned
         !chy_der_read(&d, &value) || !chy_der_empty(&d)) {
         return bad(err, "an attribute is not type and value");
     }
-    if (last->n && compare(*last, whole.whole) >= 0)
+    if (last->n && chy_der_compare(*last, whole.whole) >= 0)
         return bad(err, "the members of an RDN are not in DER order");
     if (!value.value.n) return bad(err, "an attribute is empty");
     if (!value_ok(value.tag, value.value))
@@ -186,13 +179,24 @@ size_t chy_name_open(struct chy_buf *out)
     return chy_der_open(out, CHY_DER_SEQUENCE);
 }
 
+uint8_t chy_name_tag_for(uint8_t tag, struct chy_span utf8)
+{
+    return value_ok(tag, utf8) ? tag : CHY_DER_UTF8;
+}
+
+void chy_name_add_member(struct chy_buf *out, struct chy_span oid, uint8_t tag,
+                         struct chy_span value)
+{
+    size_t seq = chy_der_open(out, CHY_DER_SEQUENCE);
+    chy_der_add(out, CHY_DER_OID, oid);
+    chy_der_add(out, tag, value);
+    chy_der_close(out, seq);
+}
+
 void chy_name_add(struct chy_buf *out, struct chy_span oid, uint8_t tag, struct chy_span utf8)
 {
-    if (!value_ok(tag, utf8)) tag = CHY_DER_UTF8;
-    size_t set = chy_der_open(out, CHY_DER_SET), seq = chy_der_open(out, CHY_DER_SEQUENCE);
-    chy_der_add(out, CHY_DER_OID, oid);
-    chy_der_add(out, tag, utf8);
-    chy_der_close(out, seq);
+    size_t set = chy_der_open(out, CHY_DER_SET);
+    chy_name_add_member(out, oid, chy_name_tag_for(tag, utf8), utf8);
     chy_der_close(out, set);
 }
 

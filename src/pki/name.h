@@ -32,8 +32,8 @@ bool chy_name_value_utf8(const struct chy_name_attr *attr, struct chy_buf *out);
 /* RFC 4514, in reading order of X.509 text tools ("CN=a,O=b": most specific first as RFC 4514
  * says). */
 void chy_name_to_text(const struct chy_name *name, struct chy_buf *out);
-/* RFC 4514 text or the OpenSSL form "/C=DE/CN=x" to DER. Structural: nothing but names and values.
- */
+/* RFC 4514 text or the OpenSSL form "/C=DE/CN=x" to DER; "+" joins the members of one RDN, "#"
+ * leads in a value's DER in hexadecimal. Structural: nothing but names and values. */
 CHY_MUST_USE chy_hresult chy_name_from_text(const char *text, struct chy_buf *out,
                                             struct chy_err *err);
 
@@ -59,5 +59,10 @@ size_t chy_name_open(struct chy_buf *out);
  * checked by the caller. */
 void chy_name_add(struct chy_buf *out, struct chy_span oid, uint8_t tag, struct chy_span utf8);
 void chy_name_close(struct chy_buf *out, size_t mark);
+/* One AttributeTypeAndValue inside an RDN that the caller has opened, as it is. */
+void chy_name_add_member(struct chy_buf *out, struct chy_span oid, uint8_t tag,
+                         struct chy_span value);
+/* The string type that chy_name_add writes: tag, or UTF8String where that cannot hold the value. */
+uint8_t chy_name_tag_for(uint8_t tag, struct chy_span utf8);
 
 #endif
