@@ -38,10 +38,10 @@ static const char *name_of(enum chy_log_level level)
 
 static bool is_plain(const char *v)
 {
-    if (!*v) return false;
-    for (; *v; v++) {
-        if ((unsigned char)*v <= ' ' || *v == '"' || *v == '=' || *v == '\\' || *v == 0x7f)
-            return false;
+    size_t left = strlen(v), n;
+    if (!left || strpbrk(v, " \"=\\")) return false;
+    for (; left; v += n, left -= n) {
+        if (!(n = chy_utf8_printable(chy_span_of(v, left)))) return false;
     }
     return true;
 }
@@ -53,14 +53,15 @@ static void add_value(struct chy_buf *b, const char *v)
         return;
     }
     chy_buf_add_byte(b, '"');
-    for (; *v; v++) {
-        if (*v == '"' || *v == '\\') {
-            chy_buf_addf(b, "\\%c", *v);
-        } else if ((unsigned char)*v < ' ' || *v == 0x7f) {
+    for (size_t left = strlen(v), n; left; v += n, left -= n) {
+        n = chy_utf8_printable(chy_span_of(v, left));
+        if (!n) {
+            n = 1;
             chy_buf_addf(b, "\\x%02x", (unsigned char)*v);
-        } else {
-            chy_buf_add_byte(b, (uint8_t)*v);
+            continue;
         }
+        if (*v == '"' || *v == '\\') chy_buf_add_byte(b, '\\');
+        chy_buf_add(b, v, n);
     }
     chy_buf_add_byte(b, '"');
 }
@@ -69,16 +70,21 @@ struct field {
     const char *key, *value;
 };
 
+static void add_fields(struct chy_buf *b, const struct field *f, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        chy_buf_addf(b, " %s=", f[i].key);
+        add_value(b, f[i].value);
+    }
+}
+
 static void write_text(struct chy_buf *b, enum chy_log_level level, const char *event,
                        const struct field *f, size_t n)
 {
     char when[32];
     chy_time_format(when, chy_now(&chy_system_clock));
     chy_buf_addf(b, "%s %s %s", when, name_of(level), event);
-    for (size_t i = 0; i < n; i++) {
-        chy_buf_addf(b, " %s=", f[i].key);
-        add_value(b, f[i].value);
-    }
+    add_fields(b, f, n);
 }
 
 static void write_json(struct chy_buf *b, enum chy_log_level level, const char *event,
@@ -99,17 +105,13 @@ static void write_json(struct chy_buf *b, enum chy_log_level level, const char *
 static bool to_journal(enum chy_log_level level, const char *event, const struct field *f, size_t n)
 {
     static const int priority[] = {3, 4, 6, 7};
+    /* Where there is no journal sd_journal_sendv sends nothing and answers that all is well. */
+    if (access("/run/systemd/journal/socket", W_OK) != 0) return false;
     char text[MAX_FIELDS + 3][1024];
     struct iovec v[MAX_FIELDS + 3];
     size_t used = 0;
     snprintf(text[used++], sizeof(text[0]), "PRIORITY=%d", priority[level]);
     snprintf(text[used++], sizeof(text[0]), "CHANCERY_EVENT=%s", event);
-    int at = snprintf(text[used], sizeof(text[0]), "MESSAGE=%s", event);
-    for (size_t i = 0; i < n && at > 0 && (size_t)at < sizeof(text[0]); i++) {
-        at +=
-            snprintf(text[used] + at, sizeof(text[0]) - (size_t)at, " %s=%s", f[i].key, f[i].value);
-    }
-    used++;
     for (size_t i = 0; i < n; i++) {
         snprintf(text[used], sizeof(text[0]), "CHANCERY_%s=%s", f[i].key, f[i].value);
         for (char *c = text[used]; *c && *c != '='; c++) {
@@ -120,7 +122,14 @@ static bool to_journal(enum chy_log_level level, const char *event, const struct
     }
     for (size_t i = 0; i < used; i++)
         v[i] = (struct iovec){text[i], strlen(text[i])};
-    return sd_journal_sendv(v, (int)used) == 0;
+    struct chy_buf message; /* escaped: people read it as one line */
+    chy_buf_init(&message, LINE_MAX_LEN);
+    chy_buf_addf(&message, "MESSAGE=%s", event);
+    add_fields(&message, f, n);
+    v[used++] = (struct iovec){message.p, message.n};
+    bool sent = message.n && sd_journal_sendv(v, (int)used) == 0;
+    chy_buf_free(&message);
+    return sent;
 }
 #endif
 
