@@ -32,6 +32,35 @@ static bool read_version(struct chy_der *d, struct chy_cert *out)
     return true;
 }
 
+/* AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL } */
+static bool read_algorithm(struct chy_der *d, struct chy_cert *out)
+{
+    struct chy_tlv alg, params;
+    struct chy_span oid;
+    if (!chy_der_read(d, &alg) || alg.tag != CHY_DER_SEQUENCE || !chy_der_strict(alg.whole))
+        return false;
+    struct chy_der inner = chy_der_of(alg.value);
+    if (!chy_der_expect(&inner, CHY_DER_OID, &oid)) return false;
+    if (!chy_der_empty(&inner) && (!chy_der_read(&inner, &params) || !chy_der_empty(&inner)))
+        return false;
+    out->sig_alg_der = alg.whole;
+    out->sig_alg = chy_sig_alg_by_der(alg.whole);
+    return true;
+}
+
+/* Of issuer and subject, [1] and [2]: BIT STRINGs since version 2. */
+static bool skip_unique_ids(struct chy_der *d, int version)
+{
+    struct chy_span id, bits;
+    bool present;
+    unsigned unused;
+    for (unsigned tag = 1; tag <= 2; tag++) {
+        if (!chy_der_skip_optional(d, (uint8_t)CHY_DER_CTX(tag), &id, &present)) return false;
+        if (present && (version < 2 || !chy_der_get_bits(id, &bits, &unused))) return false;
+    }
+    return true;
+}
+
 static chy_hresult read_extensions(struct chy_der *d, struct chy_cert *out, struct chy_err *err)
 {
     struct chy_der inner;
@@ -47,7 +76,7 @@ static chy_hresult read_extensions(struct chy_der *d, struct chy_cert *out, stru
 chy_hresult chy_cert_parse_tbs(struct chy_span tbs, struct chy_cert *out, struct chy_err *err)
 {
     struct chy_der top = chy_der_of(tbs), d;
-    struct chy_tlv alg, issuer, subject, spki;
+    struct chy_tlv issuer, subject, spki;
     *out = (struct chy_cert){.tbs = tbs};
     if (tbs.n > CHY_CERT_MAX) return bad(err, "longer than 65536 octets");
     if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top))
@@ -56,10 +85,7 @@ chy_hresult chy_cert_parse_tbs(struct chy_span tbs, struct chy_cert *out, struct
     if (!chy_der_expect(&d, CHY_DER_INTEGER, &out->serial) || !chy_der_int_minimal(out->serial)) {
         return bad(err, "malformed serial number");
     }
-    if (!chy_der_read(&d, &alg) || alg.tag != CHY_DER_SEQUENCE)
-        return bad(err, "malformed signature algorithm");
-    out->sig_alg_der = alg.whole;
-    out->sig_alg = chy_sig_alg_by_der(alg.whole);
+    if (!read_algorithm(&d, out)) return bad(err, "malformed signature algorithm");
     if (!chy_der_read(&d, &issuer)) return bad(err, "no issuer");
     if (!read_validity(&d, out)) return bad(err, "malformed validity");
     if (!chy_der_read(&d, &subject) || !chy_der_read(&d, &spki))
@@ -68,12 +94,7 @@ chy_hresult chy_cert_parse_tbs(struct chy_span tbs, struct chy_cert *out, struct
     if (hr == CHY_S_OK) hr = chy_name_parse(subject.whole, &out->subject, err);
     if (hr == CHY_S_OK) hr = chy_spki_parse(spki.whole, &out->key, err);
     if (hr != CHY_S_OK) return hr;
-    struct chy_span unique;
-    bool present;
-    if (!chy_der_skip_optional(&d, CHY_DER_CTX(1), &unique, &present) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX(2), &unique, &present)) {
-        return bad(err, "malformed unique identifiers");
-    }
+    if (!skip_unique_ids(&d, out->version)) return bad(err, "malformed unique identifiers");
     return read_extensions(&d, out, err);
 }
 

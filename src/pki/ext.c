@@ -13,7 +13,7 @@ static chy_hresult read_one(struct chy_der *list, struct chy_ext *out, struct ch
     bool present = false;
     *out = (struct chy_ext){.critical = false};
     if (!chy_der_enter(list, CHY_DER_SEQUENCE, &d)) return bad(err, "one is no SEQUENCE");
-    if (!chy_der_expect(&d, CHY_DER_OID, &out->oid) || !out->oid.n)
+    if (!chy_der_expect(&d, CHY_DER_OID, &out->oid) || !chy_oid_valid(out->oid))
         return bad(err, "one has no identifier");
     if (!chy_der_skip_optional(&d, CHY_DER_BOOLEAN, &flag, &present))
         return bad(err, "malformed critical flag");

@@ -93,7 +93,8 @@ bool chy_eku_parse(struct chy_span value, struct chy_span *oids, size_t *n)
     if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top) || chy_der_empty(&d))
         return false;
     while (!chy_der_empty(&d)) {
-        if (*n == room || !chy_der_expect(&d, CHY_DER_OID, &oids[*n]) || !oids[*n].n) return false;
+        if (*n == room || !chy_der_expect(&d, CHY_DER_OID, &oids[*n]) || !chy_oid_valid(oids[*n]))
+            return false;
         (*n)++;
     }
     return true;
@@ -120,17 +121,16 @@ void chy_aki_add(struct chy_buf *out, struct chy_span key_id)
 bool chy_aki_parse(struct chy_span value, struct chy_span *key_id)
 {
     struct chy_der top = chy_der_of(value), d;
-    struct chy_tlv rest;
-    bool present = false;
+    struct chy_span issuer, serial;
+    bool present = false, named, numbered;
     *key_id = (struct chy_span){0};
     if (!chy_der_enter(&top, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&top)) return false;
     if (!chy_der_skip_optional(&d, CHY_DER_CTX(0), key_id, &present)) return false;
-    while (!chy_der_empty(&d)) { /* issuer and serial, which we do not use */
-        if (!chy_der_read(&d, &rest) ||
-            (rest.tag != CHY_DER_CTX_C(1) && rest.tag != CHY_DER_CTX(2)))
-            return false;
-    }
-    return true;
+    /* Issuer and serial, which we do not use: both or neither. */
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &issuer, &named)) return false;
+    if (!chy_der_skip_optional(&d, CHY_DER_CTX(2), &serial, &numbered)) return false;
+    if (named != numbered || (named && (!issuer.n || !chy_der_int_minimal(serial)))) return false;
+    return chy_der_empty(&d);
 }
 
 static void add_uri(struct chy_buf *out, const char *url)
