@@ -248,6 +248,15 @@ unsigned long cut_disk_writes(struct cut_disk *d)
     return writes;
 }
 
+unsigned long cut_disk_size(struct cut_disk *d, const char *path)
+{
+    pthread_mutex_lock(&d->lock);
+    const struct cut_name *name = cut_name_get(d, path);
+    unsigned long size = name->now ? name->now->now.n : 0;
+    pthread_mutex_unlock(&d->lock);
+    return size;
+}
+
 /* ---- the whole disk ---- */
 
 void cut_disk_save(struct cut_disk *d)

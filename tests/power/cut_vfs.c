@@ -39,6 +39,7 @@ static int file_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
 {
     struct cut_file *f = enter(file);
     int rc = gate(f, CUT_READ, SQLITE_IOERR_READ);
+    if (rc == SQLITE_IOERR_SHORT_READ) memset(p, 0, (size_t)n);
     if (rc != SQLITE_OK) return leave(f, rc);
     const struct cut_bytes *now = &f->inode->now;
     size_t have = (size_t)at < now->n ? now->n - (size_t)at : 0;

@@ -46,6 +46,7 @@ void cut_disk_power_on(struct cut_disk *d, uint64_t seed);
 void cut_disk_fault(struct cut_disk *d, const struct cut_fault *f); /* NULL: well again */
 unsigned long cut_disk_hits(struct cut_disk *d); /* how often the newest fault struck */
 unsigned long cut_disk_writes(struct cut_disk *d);
+unsigned long cut_disk_size(struct cut_disk *d, const char *path); /* 0: no such file */
 
 /* One picture of the whole disk, all of it durable. */
 void cut_disk_save(struct cut_disk *d);
