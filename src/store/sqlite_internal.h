@@ -155,7 +155,8 @@ chy_hresult chy_sqlite_release_ids(struct chy_store *s, int32_t next_unused, str
 /* ---- sqlite_read.c ---- */
 /* Waits while all are in use; NULL with *err set when one cannot be opened. */
 struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err);
-void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c);
+/* hr: how the question ended. */
+void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr);
 /* Spans are copied into a, or with a NULL lent until the next step. */
 chy_hresult chy_row_read(sqlite3_stmt *st, struct chy_arena *a, struct chy_row *out,
                          struct chy_err *err);

@@ -215,7 +215,7 @@ static chy_hresult run_plan(struct chy_sqlite *s, struct plan *p, chy_row_cb cb,
         hr = chy_conn_fail(c->db, s->path, "running a query", err);
 out:
     sqlite3_finalize(st);
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     return hr;
 }
 

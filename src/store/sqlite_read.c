@@ -24,12 +24,15 @@ struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err)
         pthread_cond_wait(&s->readers_wake, &s->readers_lock);
     pthread_mutex_unlock(&s->readers_lock);
     if (c->db || chy_conn_open(c, s->path, false, 0, err) == CHY_S_OK) return c;
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, CHY_S_OK);
     return NULL;
 }
 
-void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c)
+/* SQLite keeps the pages it read until somebody writes: one that was read wrong would fail every
+ * later question as well. So what met a failure is closed, and the next question opens it anew. */
+void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr)
 {
+    if (c->db && (hr < CHY_S_OK || !sqlite3_get_autocommit(c->db))) chy_conn_close(c, true);
     pthread_mutex_lock(&s->readers_lock);
     s->reader_busy[c - s->reader] = false;
     pthread_cond_signal(&s->readers_wake);
@@ -115,7 +118,7 @@ chy_hresult chy_sqlite_get(struct chy_store *base, int32_t id, struct chy_arena 
         }
         (void)sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
     }
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     if (hr == CHY_S_OK) *out = row;
     if (hr == CHY_S_FALSE)
         return chy_fail(err, CHY_CERTSRV_E_PROPERTY_EMPTY, "request %d: there is no such request",
@@ -140,7 +143,7 @@ chy_hresult chy_sqlite_get_by_serial(struct chy_store *base, struct chy_span ser
         sqlite3_bind_blob64(st, 1, serial.p, serial.n, SQLITE_STATIC);
         hr = read_one(s, c, st, a, &row, e);
     }
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     if (hr == CHY_S_OK) *out = row;
     if (hr == CHY_S_FALSE)
         return chy_fail(e, CHY_CERTSRV_E_PROPERTY_EMPTY,
@@ -171,7 +174,7 @@ static chy_hresult next_intent(struct chy_sqlite *s, int32_t after, struct chy_a
     }
     sqlite3_reset(st);
 out:
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     return hr;
 }
 
@@ -227,7 +230,7 @@ chy_hresult chy_sqlite_outbox(struct chy_store *base, int64_t after, struct chy_
         hr = chy_conn_fail(c->db, s->path, "reading the outbox", e);
     sqlite3_reset(st);
 out:
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     return hr;
 }
 
@@ -253,7 +256,7 @@ chy_hresult chy_sqlite_config(struct chy_store *base,
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         hr = chy_conn_fail(c->db, s->path, "reading the configuration", e);
     if (st) sqlite3_reset(st);
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     return hr;
 }
 
@@ -285,6 +288,6 @@ chy_hresult chy_sqlite_meta(struct chy_store *base, const char *path, struct chy
     sqlite3_reset(st);
     sqlite3_clear_bindings(st);
 out:
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, hr);
     return hr;
 }

@@ -407,6 +407,7 @@ FAULT_TEST(test_sync_fails, CUT_SYNC, SQLITE_IOERR_FSYNC, false)
 FAULT_TEST(test_truncate_fails, CUT_TRUNCATE, SQLITE_IOERR_TRUNCATE, false)
 FAULT_TEST(test_delete_fails, CUT_DELETE, SQLITE_IOERR_DELETE, false)
 FAULT_TEST(test_read_fails, CUT_READ, SQLITE_IOERR_READ, false)
+FAULT_TEST(test_read_is_short, CUT_READ, SQLITE_IOERR_SHORT_READ, false)
 FAULT_TEST(test_open_fails, CUT_OPEN, SQLITE_CANTOPEN, false)
 FAULT_TEST(test_shared_memory_fails, CUT_SHM, SQLITE_IOERR_SHMMAP, false)
 FAULT_TEST(test_everything_fails,
@@ -424,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_truncate_fails),
         cmocka_unit_test(test_delete_fails),
         cmocka_unit_test(test_read_fails),
+        cmocka_unit_test(test_read_is_short),
         cmocka_unit_test(test_open_fails),
         cmocka_unit_test(test_shared_memory_fails),
         cmocka_unit_test(test_everything_fails),
