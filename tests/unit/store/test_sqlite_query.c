@@ -282,7 +282,7 @@ static void test_views_answer(void **state)
     expect_text(c, "SELECT 1 FROM RequestAttributes WHERE AttributeRequestId=21", NULL);
     assert_int_not_equal(sqlite3_exec(c->db, "SELECT * FROM chy_unpack", NULL, NULL, NULL),
                          SQLITE_OK);
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, CHY_S_OK);
     chy_buf_free(&packed);
 }
 
@@ -310,7 +310,7 @@ static void test_partial_indices_serve(void **state)
                 "EXPLAIN QUERY PLAN SELECT serial,revoked_effective_when,revoked_reason"
                 " FROM request WHERE revoked_when IS NOT NULL",
                 "COVERING INDEX request_revoked");
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, CHY_S_OK);
 }
 
 static void test_readers_cannot_write(void **state)
@@ -319,7 +319,7 @@ static void test_readers_cannot_write(void **state)
     struct chy_sqlite *s = (struct chy_sqlite *)f->store;
     struct chy_conn *c = chy_reader_take(s, NULL);
     assert_int_equal(sqlite3_exec(c->db, "DELETE FROM request", NULL, NULL, NULL), SQLITE_READONLY);
-    chy_reader_give(s, c);
+    chy_reader_give(s, c, CHY_S_OK);
 }
 
 int main(void)
