@@ -19,14 +19,6 @@ static int open_handle(struct chy_net *net, uv_tcp_t *tcp, uv_pipe_t *pipe,
                                            : uv_tcp_init(&net->loop, tcp);
 }
 
-static bool over_limits(const struct chy_conn *c)
-{
-    const struct chy_net_limits *limits = &c->net->limits;
-    if (c->net->conn_n > limits->connections_max) return true;
-    if (!limits->per_peer_max || c->peer.transport == CHY_TRANSPORT_UNIX) return false;
-    return chy_peer_count(c->net, &c->key) > limits->per_peer_max;
-}
-
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct chy_listener *l = stream->data;
@@ -42,9 +34,8 @@ static void on_connection(uv_stream_t *stream, int status)
         return;
     }
     chy_peer_fill(c);
-    if (over_limits(c)) {
-        CHY_COUNT(net->refused);
-        chy_net_conn_close(c);
+    if (!chy_room_for(c)) {
+        chy_room_refuse(c);
         return;
     }
     if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_tcp_nodelay(&c->u.tcp, 1);

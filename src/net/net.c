@@ -201,6 +201,7 @@ chy_hresult chy_net_new(const struct chy_net_limits *limits, const struct chy_cl
     struct chy_net *net = chy_calloc(1, sizeof(*net));
     if (!net) return chy_fail_nomem(err, "network");
     net->limits = *limits;
+    chy_room_descriptors(net);
     net->http_limits.head_max = limits->head_max;
     net->http_limits.header_count_max = limits->header_count_max;
     net->clock = clock ? *clock : chy_system_clock;
@@ -290,6 +291,7 @@ void chy_net_counters(struct chy_net *net, struct chy_net_counters *out)
         .connections = atomic_load(&net->connections),
         .requests = atomic_load(&net->requests),
         .refused = atomic_load(&net->refused),
+        .evicted = atomic_load(&net->evicted),
         .tls_handshakes = atomic_load(&net->handshakes),
         .open_connections = atomic_load(&net->open),
         .held = atomic_load(&net->held),

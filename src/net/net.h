@@ -15,7 +15,7 @@ struct chy_net_limits {
     size_t head_max;           /* 16 KiB */
     unsigned header_count_max; /* 64 */
     size_t body_max;           /* default of a route: 128 KiB */
-    unsigned connections_max;  /* 1024 */
+    unsigned connections_max;  /* 1024, and as many as RLIMIT_NOFILE allows */
     unsigned per_peer_max;     /* connections of one address; 0: no limit */
     unsigned head_timeout_ms;  /* from the first octet to the end of the head: 10 s */
     unsigned body_timeout_ms;  /* from the head to the end of the body: 30 s */
@@ -114,6 +114,7 @@ CHY_MUST_USE chy_hresult chy_net_on_stdin_eof(struct chy_net *net, void (*fn)(vo
 
 struct chy_net_counters {
     uint64_t connections, requests, refused, tls_handshakes;
+    uint64_t evicted;         /* made room for others */
     uint64_t status_class[6]; /* [2]: 2xx … */
     uint32_t open_connections, held;
     size_t buffered;

@@ -160,7 +160,7 @@ struct chy_net {
     atomic_uint stop_ms;
     atomic_size_t buffered;
     atomic_uint held, open;
-    atomic_ullong connections, requests, refused, handshakes;
+    atomic_ullong connections, requests, refused, evicted, handshakes;
     atomic_ullong status_class[6];
 };
 
@@ -175,6 +175,11 @@ void chy_wait_start(struct chy_net *net); /* the tick runs while there are conne
 bool chy_charge_body(struct chy_conn *c, size_t n);
 void chy_charge(struct chy_conn *c, size_t n); /* any thread that owns the exchange */
 void chy_discharge(struct chy_conn *c);
+
+/* room.c */
+bool chy_room_for(struct chy_conn *c); /* who has just been accepted; may close another */
+void chy_room_refuse(struct chy_conn *c);
+void chy_room_descriptors(struct chy_net *net);
 
 /* conn.c */
 struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transport);

@@ -185,9 +185,13 @@ static void connections_are_bounded(void **state)
     ask(one, GET_HELLO, " 200 OK");
     ask(two, GET_HELLO, " 200 OK");
     int three = dial(s.port);
+    const char *told = ask(three, "", " 503 ");
+    assert_non_null(strstr(told, "Retry-After: "));
+    assert_non_null(strstr(told, "Connection: close"));
     assert_true(at_end(three));
     chy_net_counters(s.net, &counters);
     assert_int_equal(counters.refused, 1);
+    assert_int_equal(counters.evicted, 0);
     close(two);
     close(three);
     sleep_ms(50);
@@ -195,6 +199,60 @@ static void connections_are_bounded(void **state)
     ask(three, GET_HELLO, " 200 OK");
     close(one);
     close(three);
+    server_stop(&s, 1000);
+}
+
+/* The one that has done nothing for longest makes room; one whose request is under way stays. */
+static void newcomers_take_the_place_of_the_idle(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    struct chy_net_counters counters;
+    l.connections_max = 3;
+    server_new(&s, &l);
+    assert_int_equal(chy_net_route(s.net, "GET", "/hold", 0, take_held, &s, NULL), 0);
+    server_start(&s);
+    int busy = dial(s.port), idle = dial(s.port), fresh = dial(s.port);
+    say(busy, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct chy_exchange *x = wait_held(&s);
+    ask(idle, GET_HELLO, " 200 OK");
+    sleep_ms(1100);
+    ask(fresh, GET_HELLO, " 200 OK");
+    int newcomer = dial(s.port);
+    ask(newcomer, GET_HELLO, " 200 OK");
+    assert_true(at_end(idle));
+    ask(fresh, GET_HELLO, " 200 OK");
+    chy_net_counters(s.net, &counters);
+    assert_int_equal(counters.evicted, 1);
+    assert_int_equal(counters.refused, 0);
+    chy_exchange_reply(x, 200, "text/plain", CHY_SPAN_STR("late"));
+    ask(busy, "", " 200 OK");
+    const int all[] = {busy, idle, fresh, newcomer};
+    for (size_t i = 0; i < CHY_ARRAY_LEN(all); i++) {
+        close(all[i]);
+    }
+    server_stop(&s, 1000);
+}
+
+static void slow_heads_make_room_too(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    l.connections_max = 1;
+    server_new(&s, &l);
+    server_start(&s);
+    int slow = dial(s.port);
+    say(slow, "GET /hello HT");
+    sleep_ms(1200);
+    say(slow, "TP/1.1\r\nHo");
+    sleep_ms(1200);
+    int newcomer = dial(s.port);
+    ask(newcomer, GET_HELLO, " 200 OK");
+    assert_true(at_end(slow));
+    close(slow);
+    close(newcomer);
     server_stop(&s, 1000);
 }
 
@@ -209,6 +267,7 @@ static void connections_of_one_peer_are_bounded(void **state)
     int one = dial(s.port);
     ask(one, GET_HELLO, " 200 OK");
     int two = dial(s.port);
+    ask(two, "", " 503 ");
     assert_true(at_end(two));
     close(one);
     close(two);
@@ -238,6 +297,8 @@ int main(void)
         cmocka_unit_test(long_head_is_refused),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(newcomers_take_the_place_of_the_idle),
+        cmocka_unit_test(slow_heads_make_room_too),
         cmocka_unit_test(connections_of_one_peer_are_bounded),
         cmocka_unit_test(impossible_limits_are_refused),
     };

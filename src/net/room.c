@@ -1,0 +1,92 @@
+/* Who is let in when all places are taken. A newcomer gets the place of the connection that has
+ * made the least of its own for longest; only when every one is at work is he sent away. So
+ * connections that do nothing, or next to nothing, cost others nothing (RFC 9112 9.5: a server may
+ * close an idle connection at any time). */
+#include "net/net_internal.h"
+
+#include <sys/resource.h>
+
+/* Places that only the Unix socket takes: the administrator gets in when the network is full. */
+#define LOCAL_PLACES 16
+/* Those who are being told that there is no place; the next ones are closed without a word. */
+#define REFUSED_PLACES 64
+/* Descriptors that are not connections: the store, modules, listeners. */
+#define OTHER_DESCRIPTORS 256
+
+/* How long each kind may wait undisturbed, the first to go first. */
+static const struct {
+    enum chy_wait wait;
+    unsigned ms;
+} protected[] = {{CHY_WAIT_LINGER, 50},
+                 {CHY_WAIT_IDLE, 1000},
+                 {CHY_WAIT_HEAD, 2000},
+                 {CHY_WAIT_BODY, 5000},
+                 {CHY_WAIT_WRITE, 5000}};
+
+static unsigned places(const struct chy_conn *c)
+{
+    unsigned more = c->peer.transport == CHY_TRANSPORT_UNIX ? LOCAL_PLACES : 0;
+    return c->net->limits.connections_max + more;
+}
+
+static bool free_a_place(struct chy_net *net)
+{
+    uint64_t now = uv_now(&net->loop);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(protected); i++) {
+        struct chy_wait_list *list = &net->waits[protected[i].wait];
+        struct chy_conn *c = list->first;
+        if (!c || c->deadline - list->timeout_ms + protected[i].ms > now) continue;
+        CHY_COUNT(net->evicted);
+        chy_net_conn_close(c);
+        return true;
+    }
+    return false;
+}
+
+static bool too_many_of_peer(const struct chy_conn *c)
+{
+    unsigned max = c->net->limits.per_peer_max;
+    if (!max || c->peer.transport == CHY_TRANSPORT_UNIX) return false;
+    return chy_peer_count(c->net, &c->key) > max;
+}
+
+/* A connection that was closed keeps its memory until the loop comes round, or until its request is
+ * done: conn_n counts those too. */
+bool chy_room_for(struct chy_conn *c)
+{
+    struct chy_net *net = c->net;
+    unsigned max = places(c);
+    if (too_many_of_peer(c) || net->conn_n > 2 * max) return false;
+    while (atomic_load_explicit(&net->open, memory_order_relaxed) > max) {
+        if (!free_a_place(net)) return false;
+    }
+    return true;
+}
+
+void chy_room_refuse(struct chy_conn *c)
+{
+    struct chy_net *net = c->net;
+    /* Before its handshake a TLS client understands no text. */
+    if (c->peer.transport == CHY_TRANSPORT_TLS || net->conn_n > places(c) + REFUSED_PLACES) {
+        CHY_COUNT(net->refused);
+        chy_net_conn_close(c);
+        return;
+    }
+    c->linger = true;
+    chy_wait_start(net);
+    chy_exchange_refuse(c, 503, "connections: no place is free (RFC 9110 15.6.4)");
+}
+
+/* As many as the limit needs; a limit that is more than the system allows is lowered. */
+void chy_room_descriptors(struct chy_net *net)
+{
+    struct rlimit r;
+    rlim_t extra = OTHER_DESCRIPTORS + LOCAL_PLACES + REFUSED_PLACES;
+    rlim_t want = net->limits.connections_max + extra;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want) return;
+    r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+    (void)setrlimit(RLIMIT_NOFILE, &r);
+    if (r.rlim_cur >= want) return;
+    unsigned left = (unsigned)(r.rlim_cur > 2 * extra ? r.rlim_cur - extra : r.rlim_cur / 2);
+    net->limits.connections_max = left ? left : 1;
+}
