@@ -32,6 +32,14 @@ static chy_hresult bad(struct chy_err *err, const char *what)
     return chy_fail(err, CHY_CRYPT_E_ASN1_BADPDU, "nameConstraints (RFC 5280 4.2.1.10): %s", what);
 }
 
+static bool is_name(struct chy_span der)
+{
+    struct chy_name *name = chy_malloc(sizeof(*name));
+    bool ok = name && chy_name_parse(der, name, NULL) == CHY_S_OK;
+    chy_free(name);
+    return ok;
+}
+
 static chy_hresult read_subtrees(struct chy_span content, struct chy_general_name *out, size_t max,
                                  size_t *n, struct chy_err *err)
 {
@@ -44,12 +52,14 @@ static chy_hresult read_subtrees(struct chy_span content, struct chy_general_nam
         if (!chy_der_read(&list, &subtree) || subtree.tag != CHY_DER_SEQUENCE)
             return bad(err, "a subtree is no SEQUENCE");
         /* A subtree without minimum and maximum has the shape of GeneralNames with one name. */
-        if (chy_general_names_parse(subtree.whole, &out[*n], &one, err) != CHY_S_OK) {
+        if (chy_general_names_parse(subtree.whole, &out[*n], &one, NULL) != CHY_S_OK) {
             return bad(err, "a subtree that is not one name (minimum and maximum are not allowed)");
         }
         if (out[*n].type == CHY_GN_IP && out[*n].value.n != 8 && out[*n].value.n != 32) {
             return bad(err, "an address range is not 8 or 32 octets long");
         }
+        if (out[*n].type == CHY_GN_DIR && !is_name(out[*n].value))
+            return bad(err, "a malformed directoryName");
         (*n)++;
     }
     return CHY_S_OK;
@@ -107,8 +117,16 @@ static bool email_inside(struct chy_span mailbox, struct chy_span base)
     return base.n && base.p[0] == '.' ? host_inside(host, base) : chy_span_eq_nocase(host, base);
 }
 
-/* The host after "scheme://", without user information and port: "http://a.test:x@b.test" is at
- * b.test (RFC 3986 3.2). Empty: there is none. */
+static bool is_address(struct chy_span host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9')) return host.p[0] == '[';
+    }
+    return true;
+}
+
+/* The host name after "scheme://", without user information and port: "http://a.test:x@b.test" is
+ * at b.test (RFC 3986 3.2). Empty: there is none, or an address in its place. */
 static struct chy_span uri_host(struct chy_span uri)
 {
     const uint8_t *p = uri.n ? memchr(uri.p, ':', uri.n) : NULL;
@@ -121,7 +139,7 @@ static struct chy_span uri_host(struct chy_span uri)
     if (at) host = chy_span_of(at + 1, host.n - (size_t)(at - host.p) - 1);
     const uint8_t *colon = host.n ? memchr(host.p, ':', host.n) : NULL;
     if (colon) host.n = (size_t)(colon - host.p);
-    return host;
+    return is_address(host) ? (struct chy_span){0} : host;
 }
 
 static bool uri_inside(struct chy_span uri, struct chy_span base)
@@ -141,29 +159,73 @@ static bool ip_inside(struct chy_span ip, struct chy_span range)
     return true;
 }
 
-static bool same_value(const struct chy_name_attr *a, const struct chy_name_attr *b)
+/* Blanks at the ends do not count, and many are one (RFC 5280 7.1, RFC 4518 2.6.1). */
+static void fold_blanks(struct chy_buf *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->p[i] != ' ' || (n && b->p[n - 1] != ' ')) b->p[n++] = b->p[i];
+    }
+    b->n = n && b->p[n - 1] == ' ' ? n - 1 : n;
+}
+
+/* unsure: the answer when memory does not suffice to tell. */
+static bool same_value(const struct chy_name_attr *a, const struct chy_name_attr *b, bool unsure)
 {
     struct chy_buf x, y;
-    chy_buf_init(&x, 65536);
-    chy_buf_init(&y, 65536);
-    bool same = chy_span_eq(a->oid, b->oid) && chy_name_value_utf8(a, &x) &&
-                chy_name_value_utf8(b, &y) &&
-                chy_span_eq_nocase(chy_buf_span(&x), chy_buf_span(&y));
+    if (!chy_span_eq(a->oid, b->oid)) return false;
+    chy_buf_init(&x, 2 * a->value.n + 1);
+    chy_buf_init(&y, 2 * b->value.n + 1);
+    bool same = unsure;
+    if (chy_name_value_utf8(a, &x) && chy_name_value_utf8(b, &y)) {
+        fold_blanks(&x);
+        fold_blanks(&y);
+        same = chy_span_eq_nocase(chy_buf_span(&x), chy_buf_span(&y));
+    }
     chy_buf_free(&x);
     chy_buf_free(&y);
     return same;
 }
 
-static bool directory_inside(struct chy_span der, struct chy_span base)
+static size_t rdn_length(const struct chy_name *name, size_t i)
+{
+    size_t n = 0;
+    while (i + n < name->n && name->attr[i + n].rdn == name->attr[i].rdn)
+        n++;
+    return n;
+}
+
+/* The members of an RDN are a set: their order depends on how each is encoded. */
+static bool same_rdn(const struct chy_name_attr *a, const struct chy_name_attr *b, size_t n,
+                     bool unsure)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+        for (size_t k = 0; k < n && !found; k++)
+            found = same_value(&a[k], &b[i], unsure);
+        if (!found) return false;
+    }
+    return true;
+}
+
+static bool begins_with(const struct chy_name *a, const struct chy_name *b, bool unsure)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i += n) {
+        n = rdn_length(b, i);
+        if (i >= a->n || rdn_length(a, i) != n || !same_rdn(&a->attr[i], &b->attr[i], n, unsure))
+            return false;
+    }
+    return true;
+}
+
+static bool directory_inside(struct chy_span der, struct chy_span base, bool unsure)
 {
     struct chy_name *a = chy_malloc(sizeof(*a)), *b = chy_malloc(sizeof(*b));
-    bool inside = a && b && chy_name_parse(der, a, NULL) == CHY_S_OK &&
-                  chy_name_parse(base, b, NULL) == CHY_S_OK && b->n <= a->n;
-    for (size_t i = 0; inside && i < b->n; i++) {
-        inside = a->attr[i].rdn == b->attr[i].rdn && same_value(&a->attr[i], &b->attr[i]);
-    }
-    /* an RDN is inside only as a whole */
-    if (inside && b->n && b->n < a->n) inside = a->attr[b->n].rdn != a->attr[b->n - 1].rdn;
+    bool inside = unsure;
+    if (a && b && chy_name_parse(der, a, NULL) == CHY_S_OK &&
+        chy_name_parse(base, b, NULL) == CHY_S_OK)
+        inside = begins_with(a, b, unsure);
     chy_free(a);
     chy_free(b);
     return inside;
@@ -181,7 +243,7 @@ static bool inside(const struct chy_general_name *gn, const struct chy_general_n
     case CHY_GN_EMAIL: return email_inside(gn->value, base->value);
     case CHY_GN_URI: return uri_inside(gn->value, base->value);
     case CHY_GN_IP: return ip_inside(gn->value, base->value);
-    case CHY_GN_DIR: return directory_inside(gn->value, base->value);
+    case CHY_GN_DIR: return directory_inside(gn->value, base->value, false);
     case CHY_GN_OTHER:
     case CHY_GN_X400:
     case CHY_GN_EDI:
@@ -209,7 +271,8 @@ static chy_hresult refuse(const struct chy_general_name *gn, const char *why, st
  * meets an excluded "a.example.com". */
 static bool may_meet(const struct chy_general_name *gn, const struct chy_general_name *base)
 {
-    if (inside(gn, base) || (gn->type != CHY_GN_DIR && !base->value.n)) return true;
+    if (gn->type == CHY_GN_DIR) return directory_inside(gn->value, base->value, true);
+    if (inside(gn, base) || !base->value.n) return true;
     if (gn->type == CHY_GN_URI) return !uri_host(gn->value).n;
     if (gn->type == CHY_GN_OTHER) return chy_span_eq(gn->other_oid, base->other_oid);
     if (gn->type == CHY_GN_X400 || gn->type == CHY_GN_EDI || gn->type == CHY_GN_RID) return true;
