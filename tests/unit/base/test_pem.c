@@ -127,6 +127,30 @@ static void test_what_is_no_block_is_passed_over(void **state)
     chy_buf_free(&b);
 }
 
+/* A label has 64 characters at most, even where a longer one is asked for. */
+static void test_the_longest_label(void **state)
+{
+    (void)state;
+    struct chy_buf b, text;
+    char label[101];
+    const char *const wanted[] = {label, NULL};
+    chy_buf_init(&b, 100);
+    chy_buf_init(&text, 1000);
+    for (size_t n = 60; n <= 100; n++) {
+        size_t pos = 0;
+        memset(label, 'L', n);
+        label[n] = 0;
+        chy_buf_reset(&b);
+        chy_buf_reset(&text);
+        chy_pem_add(&text, label, CHY_SPAN_STR("foo"));
+        chy_hresult hr = chy_pem_next(chy_buf_span(&text), wanted, &pos, &b, NULL);
+        assert_int_equal(hr, n <= 64 ? CHY_S_OK : CHY_S_FALSE);
+        assert_int_equal(b.n, n <= 64 ? 3 : 0);
+    }
+    chy_buf_free(&b);
+    chy_buf_free(&text);
+}
+
 static void test_refusals_say_why(void **state)
 {
     static const struct {
@@ -184,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_blocks_come_one_after_the_other),
         cmocka_unit_test(test_line_ends_of_all_systems),
         cmocka_unit_test(test_what_is_no_block_is_passed_over),
+        cmocka_unit_test(test_the_longest_label),
         cmocka_unit_test(test_refusals_say_why),
         cmocka_unit_test(test_a_refused_block_can_be_passed),
     };
