@@ -53,7 +53,7 @@ static chy_hresult load_key(struct chy_ca *ca, struct chy_err *err)
 {
     char path[4096], alg[64] = "";
     snprintf(path, sizeof(path), "%s/key.pem", ca->dir);
-    chy_hresult hr = chy_key_load(path, &ca->key, err);
+    chy_hresult hr = ca->key ? CHY_S_OK : chy_key_load(path, &ca->key, err);
     if (hr != CHY_S_OK) return hr;
     if (!chy_span_eq(chy_key_spki(ca->key)->der, ca->cert.key.der)) {
         return chy_fail(err, CHY_CERTSRV_E_INVALID_CA_CERTIFICATE,
@@ -167,6 +167,11 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     ca->clock = o->clock;
     ca->workers = o->workers;
     ca->throwaway = o->throwaway;
+    if (o->made) {
+        ca->key = o->made->key;
+        ca->store = o->made->store;
+        *o->made = (struct chy_ca_made){0};
+    }
     return ca;
 }
 
@@ -207,7 +212,8 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
     if (!ca || !ca->dir || !ca->host || !ca->module_dir) return chy_fail_nomem(err, "CA");
     chy_hresult hr = load_cert(ca, err);
     if (hr == CHY_S_OK) hr = make_names(ca, err);
-    if (hr == CHY_S_OK) hr = chy_store_open_sqlite(ca->dir, options->cache_kib, &ca->store, err);
+    if (hr == CHY_S_OK && !ca->store)
+        hr = chy_store_open_sqlite(ca->dir, options->cache_kib, &ca->store, err);
     if (hr == CHY_S_OK) hr = chy_config_load(ca->store, &ca->config, err);
     if (hr == CHY_S_OK) hr = chy_settings_make(ca, &ca->settings, err);
     if (hr == CHY_S_OK) hr = load_key(ca, err);

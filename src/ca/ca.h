@@ -24,6 +24,12 @@ void chy_workers_free(struct chy_workers *w); /* after every CA was closed */
 bool chy_workers_run(struct chy_workers *w, void (*fn)(void *arg), void *arg);
 
 /* ---- making and opening ---- */
+/* What making a CA has at hand and opening it wants: for who does both at once. */
+struct chy_ca_made {
+    struct chy_key *key;
+    struct chy_store *store;
+};
+
 struct chy_ca_init {
     const char *dir; /* the CA's own folder: made, must not hold a CA yet */
     const char *common_name;
@@ -38,7 +44,8 @@ struct chy_ca_init {
     const char *parent_dir; /* NULL: self-signed; else the folder of a CA of ours that signs it */
     struct {
         const char *path, *json;
-    } setting[32]; /* first configuration, ended by path NULL */
+    } setting[32];            /* first configuration, ended by path NULL */
+    struct chy_ca_made *made; /* NULL: all is closed; else for chy_ca_options, when all went well */
 };
 CHY_MUST_USE chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err);
 
@@ -50,6 +57,7 @@ struct chy_ca_options {
     const struct chy_clock *clock;
     bool throwaway; /* modules may be owned by anybody; nothing else changes */
     unsigned cache_kib;
+    struct chy_ca_made *made; /* NULL: read from dir; else taken over, whatever comes of it */
 };
 /* Opens the store, settles what a crash left, loads the modules. A missing or broken policy module
  * does not fail the opening: the CA is there, does not serve, and says why (chy_ca_health). */

@@ -23,6 +23,9 @@ struct making {
     struct chy_buf parent_der, parent_chain;
     struct chy_key *parent_key;
     const struct chy_sig_alg *parent_sig_alg;
+    struct chy_store *store;
+    chy_hresult settings_hr; /* of the thread that writes the settings */
+    struct chy_err settings_err;
 };
 
 static chy_hresult path_of(const char *dir, const char *file, char *out, size_t cap,
@@ -286,20 +289,50 @@ static chy_hresult make_cert(struct making *m, struct chy_err *err)
 
 static chy_hresult write_settings(struct making *m, struct chy_err *err)
 {
-    struct chy_store *store = NULL;
-    chy_hresult hr = chy_store_open_sqlite(m->init->dir, 1024, &store, err);
-    for (size_t i = 0;
-         hr == CHY_S_OK && i < CHY_ARRAY_LEN(m->init->setting) && m->init->setting[i].path; i++) {
-        const char *path = m->init->setting[i].path, *json = m->init->setting[i].json;
-        struct chy_write w = {.kind = CHY_WRITE_CONFIG,
-                              .path = path,
-                              .value = chy_span_cstr(json),
-                              .author = "set-up",
-                              .when = chy_now(m->init->clock)};
+    struct chy_write w[CHY_ARRAY_LEN(m->init->setting)];
+    size_t n = 0;
+    chy_hresult hr = CHY_S_OK;
+    for (; n < CHY_ARRAY_LEN(w) && m->init->setting[n].path && hr == CHY_S_OK; n++) {
+        const char *path = m->init->setting[n].path, *json = m->init->setting[n].json;
+        w[n] = (struct chy_write){.kind = CHY_WRITE_CONFIG,
+                                  .path = path,
+                                  .value = chy_span_cstr(json),
+                                  .author = "set-up",
+                                  .when = chy_now(m->init->clock)};
         hr = chy_config_check(path, json, err);
-        if (hr == CHY_S_OK) hr = chy_store_write_wait(store, &w, err);
     }
-    if (store) chy_store_close(store);
+    if (hr == CHY_S_OK) hr = chy_store_open_sqlite(m->init->dir, 1024, &m->store, err);
+    for (size_t i = 0; i + 1 < n && hr == CHY_S_OK; i++) {
+        w[i].soon = n - 1 - i;
+        chy_store_write(m->store, &w[i]);
+    }
+    if (hr == CHY_S_OK && n) hr = chy_store_write_wait(m->store, &w[n - 1], err);
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
+        if (w[i].result != CHY_S_OK) hr = chy_fail(err, w[i].result, "%s", w[i].err.text);
+    }
+    return hr;
+}
+
+static void *settings_main(void *arg)
+{
+    struct making *m = arg;
+    m->settings_hr = write_settings(m, &m->settings_err);
+    return NULL;
+}
+
+/* The database is made while the key and the certificate are: each takes about as long. */
+static chy_hresult make_all(struct making *m, struct chy_err *err)
+{
+    pthread_t thread;
+    bool apart = chy_thread_start(&thread, "settings", settings_main, m);
+    if (!apart) settings_main(m);
+    chy_hresult hr = make_key(m, err);
+    if (hr == CHY_S_OK) hr = make_cert(m, err);
+    if (apart) pthread_join(thread, NULL);
+    if (hr == CHY_S_OK && m->settings_hr != CHY_S_OK) {
+        *err = m->settings_err;
+        hr = m->settings_hr;
+    }
     return hr;
 }
 
@@ -324,10 +357,14 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
     chy_hresult hr = prepare_dir(init->dir, err);
     if (hr == CHY_S_OK) hr = load_parent(&m, err);
     if (hr == CHY_S_OK) hr = make_subject(&m, err);
-    if (hr == CHY_S_OK) hr = make_key(&m, err);
-    if (hr == CHY_S_OK) hr = make_cert(&m, err);
-    if (hr == CHY_S_OK) hr = write_settings(&m, err);
+    if (hr == CHY_S_OK) hr = make_all(&m, err);
     if (hr == CHY_S_OK) hr = write_cert(&m, err);
+    if (hr == CHY_S_OK && init->made) {
+        *init->made = (struct chy_ca_made){m.key, m.store};
+        m.key = NULL;
+        m.store = NULL;
+    }
+    if (m.store) chy_store_close(m.store);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_free(bufs[i]);
     chy_key_free(m.key);

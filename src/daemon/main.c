@@ -50,7 +50,7 @@ static int serve(struct chy_options *o)
     chy_hresult hr = CHY_S_OK;
     if (o->throwaway) {
         hr = add_loopback_listeners(o);
-        if (hr == CHY_S_OK) hr = chy_throwaway_make(o, temp, sizeof(temp), &err);
+        if (hr == CHY_S_OK) hr = chy_throwaway_make(d, temp, sizeof(temp), &err);
         d->dir = temp;
     }
     if (hr == CHY_S_OK) hr = chy_daemon_start(d, &err);

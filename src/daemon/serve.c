@@ -12,6 +12,7 @@
 
 #include "admin/admin.h"
 #include "enrol/rest/rest.h"
+#include "key/key.h"
 
 #ifdef CHY_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -47,7 +48,8 @@ static chy_hresult open_ca(struct chy_daemon *d, const char *dir, struct chy_err
                                      .workers = d->workers,
                                      .clock = &chy_system_clock,
                                      .throwaway = d->options->throwaway,
-                                     .cache_kib = d->options->cache_kib};
+                                     .cache_kib = d->options->cache_kib,
+                                     .made = d->made.store ? &d->made : NULL};
     if (d->service.n_cas == CHY_SERVICE_MAX_CAS) {
         return chy_fail(err, CHY_E_INVALIDARG, "%s: more than %d CAs", dir, CHY_SERVICE_MAX_CAS);
     }
@@ -172,27 +174,44 @@ chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)
     if (hr == CHY_S_OK) hr = open_cas(d, err);
     if (hr == CHY_S_OK) hr = chy_net_new(&chy_net_limits_default, &chy_system_clock, &d->net, err);
     if (hr == CHY_S_OK && o->throwaway) hr = chy_throwaway_token(d, err);
-    if (hr == CHY_S_OK && o->n_https) hr = chy_tls_identity(d, err);
+    if (hr == CHY_S_OK && o->n_https && !o->throwaway) hr = chy_tls_identity(d, err);
     if (hr == CHY_S_OK) hr = make_service(d, err);
     if (hr == CHY_S_OK) hr = listen_all(d, err);
     if (hr == CHY_S_OK) hr = watch(d, err);
+    /* A throwaway's certificate need not be there before the first who asks for it. */
+    if (hr == CHY_S_OK && o->throwaway) hr = chy_tls_identity_apart(d, err);
     return hr;
+}
+
+static void end_identity(struct chy_daemon *d)
+{
+    if (d->has_identity_thread) pthread_join(d->identity_thread, NULL);
+    d->has_identity_thread = false;
 }
 
 chy_hresult chy_daemon_run(struct chy_daemon *d, struct chy_err *err)
 {
     chy_log(CHY_LOG_LEVEL_INFO, "daemon.ready", "socket", d->socket, "version", CHY_VERSION, NULL);
     tell_systemd("READY=1");
-    return chy_net_run(d->net, err);
+    chy_hresult hr = chy_net_run(d->net, err);
+    end_identity(d);
+    if (hr == CHY_S_OK && d->identity_err.code != CHY_S_OK) {
+        *err = d->identity_err;
+        hr = err->code;
+    }
+    return hr;
 }
 
 /* The CAs close first: what they still complete is answered into connections that are still there.
  */
 void chy_daemon_stop(struct chy_daemon *d)
 {
+    end_identity(d);
     for (size_t i = 0; i < d->service.n_cas; i++)
         chy_ca_close(d->service.ca[i]);
     d->service.n_cas = 0;
+    if (d->made.store) chy_store_close(d->made.store);
+    chy_key_free(d->made.key);
     if (d->workers) chy_workers_free(d->workers);
     if (d->net) chy_net_free(d->net);
     chy_service_fini(&d->service);

@@ -75,8 +75,9 @@ static void choose_permit(const struct chy_options *o, const char **list)
     list[n] = NULL;
 }
 
-chy_hresult chy_throwaway_make(struct chy_options *o, char *dir, size_t cap, struct chy_err *err)
+chy_hresult chy_throwaway_make(struct chy_daemon *d, char *dir, size_t cap, struct chy_err *err)
 {
+    struct chy_options *o = d->options;
     char ca_dir[4200], name[128];
     const char *permit[CHY_MAX_PERMIT + 4];
     uint8_t salt[4];
@@ -94,6 +95,7 @@ chy_hresult chy_throwaway_make(struct chy_options *o, char *dir, size_t cap, str
         .key_alg = o->key_alg ? o->key_alg : "p256",
         .days = 7,
         .path_len = -1,
+        .made = &d->made,
         .clock = &chy_system_clock,
         .permitted = o->unconstrained ? NULL
                      : o->n_permit    ? permit

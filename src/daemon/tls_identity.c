@@ -149,3 +149,18 @@ chy_hresult chy_tls_identity(struct chy_daemon *d, struct chy_err *err)
 {
     return d->options->tls_cert ? from_files(d, err) : from_ca(d, err);
 }
+
+static void *identity_main(void *arg)
+{
+    struct chy_daemon *d = arg;
+    if (chy_tls_identity(d, &d->identity_err) != CHY_S_OK) chy_net_stop(d->net, 0);
+    return NULL;
+}
+
+chy_hresult chy_tls_identity_apart(struct chy_daemon *d, struct chy_err *err)
+{
+    d->has_identity_thread = chy_thread_start(&d->identity_thread, "identity", identity_main, d);
+    return d->has_identity_thread
+               ? CHY_S_OK
+               : chy_fail(err, CHY_E_OUTOFMEMORY, "TLS: the system refuses another thread");
+}

@@ -19,11 +19,21 @@ static int open_handle(struct chy_net *net, uv_tcp_t *tcp, uv_pipe_t *pipe,
                                            : uv_tcp_init(&net->loop, tcp);
 }
 
+static bool has_certificate(struct chy_net *net)
+{
+    pthread_mutex_lock(&net->lock);
+    bool yes = net->tls;
+    pthread_mutex_unlock(&net->lock);
+    return yes;
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct chy_listener *l = stream->data;
     struct chy_net *net = l->net;
     if (status < 0 || net->stopping) return;
+    l->waits = l->transport == CHY_TRANSPORT_TLS && !has_certificate(net);
+    if (l->waits) return; /* libuv stops accepting until this connection is taken */
     struct chy_conn *c = chy_net_conn_new(net, l->transport);
     if (!c) return;
     CHY_COUNT(net->connections);
@@ -40,6 +50,14 @@ static void on_connection(uv_stream_t *stream, int status)
     }
     if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_tcp_nodelay(&c->u.tcp, 1);
     chy_net_conn_start(c, l->transport == CHY_TRANSPORT_TLS);
+}
+
+void chy_listeners_resume(void *arg)
+{
+    struct chy_net *net = arg;
+    for (struct chy_listener *l = net->listeners; l; l = l->next) {
+        if (l->open && l->waits && !uv_is_closing(&l->u.handle)) on_connection(&l->u.stream, 0);
+    }
 }
 
 static void on_listener_closed(uv_handle_t *handle)
@@ -84,14 +102,6 @@ static struct chy_listener *listener_new(struct chy_net *net, enum chy_transport
     return l;
 }
 
-static chy_hresult need_tls(struct chy_net *net, bool tls, struct chy_err *err)
-{
-    if (tls && !net->tls) {
-        return chy_fail(err, CHY_E_INVALIDARG, "listen: TLS needs a certificate first");
-    }
-    return CHY_S_OK;
-}
-
 /* A failed listener stays in the list and is closed with the others. */
 static chy_hresult listen_on(struct chy_listener *l, int e, const char *what, struct chy_err *err)
 {
@@ -106,7 +116,6 @@ chy_hresult chy_net_listen_tcp(struct chy_net *net, const char *host, int port, 
     char what[128];
     memset(&a, 0, sizeof(a));
     snprintf(what, sizeof(what), "listen on %.64s port %d", host, port);
-    if (need_tls(net, tls, err) != CHY_S_OK) return CHY_E_INVALIDARG;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     if (port >= 0 && port <= 65535 && uv_ip4_addr(host, port, &v4) == 0) {
@@ -206,7 +215,6 @@ chy_hresult chy_net_listen_fd(struct chy_net *net, int fd, enum chy_transport tr
 {
     int listening = 0, domain = 0;
     socklen_t n = sizeof(listening), m = sizeof(domain);
-    if (need_tls(net, transport == CHY_TRANSPORT_TLS, err) != CHY_S_OK) return CHY_E_INVALIDARG;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 ||
         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &m) != 0 || !listening ||
         (domain == AF_UNIX) != (transport == CHY_TRANSPORT_UNIX)) {

@@ -230,6 +230,8 @@ chy_hresult chy_net_set_tls(struct chy_net *net, const struct chy_net_tls *tls, 
     net->tls = fresh;
     pthread_mutex_unlock(&net->lock);
     SSL_CTX_free(old);
+    if (!old && chy_net_post(net, chy_listeners_resume, net) != CHY_S_OK)
+        return chy_fail_nomem(err, "TLS");
     return CHY_S_OK;
 }
 

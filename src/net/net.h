@@ -37,9 +37,11 @@ struct chy_net_tls { /* PEM; a renewed certificate is taken over by chy_net_set_
 CHY_MUST_USE chy_hresult chy_net_new(const struct chy_net_limits *limits,
                                      const struct chy_clock *clock, struct chy_net **out,
                                      struct chy_err *err);
+/* From any thread. */
 CHY_MUST_USE chy_hresult chy_net_set_tls(struct chy_net *net, const struct chy_net_tls *tls,
                                          struct chy_err *err);
-/* host: a literal address; port 0: any, read back from *bound_port. */
+/* host: a literal address; port 0: any, read back from *bound_port. On TLS connections wait until
+ * there is a certificate. */
 CHY_MUST_USE chy_hresult chy_net_listen_tcp(struct chy_net *net, const char *host, int port,
                                             bool tls, int *bound_port, struct chy_err *err);
 /* A stale socket file is replaced; one that answers is refused with a clear text. mode e.g. 0660.

@@ -105,6 +105,7 @@ struct chy_listener {
     enum chy_transport transport;
     char *path; /* of a Unix socket that we made */
     bool open;  /* its handle needs closing */
+    bool waits; /* a connection came before the certificate */
     struct chy_listener *next;
 };
 
@@ -214,6 +215,7 @@ unsigned chy_peer_count(const struct chy_net *net, const struct chy_peer_key *ke
 
 /* listen.c */
 void chy_listeners_close(struct chy_net *net);
+void chy_listeners_resume(void *net); /* there is a certificate now */
 void chy_listeners_free(struct chy_net *net);
 
 /* events.c */

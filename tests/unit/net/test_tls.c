@@ -277,6 +277,44 @@ static void renewed_certificate_is_taken_over(void **state)
     fixture_free(&f);
 }
 
+static void *set_late(void *arg)
+{
+    struct fixture *f = arg;
+    usleep(50000);
+    assert_int_equal(chy_net_set_tls(f->s.net, &f->tls, NULL), CHY_S_OK);
+    return NULL;
+}
+
+static void connections_wait_for_the_certificate(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct client early, second;
+    pthread_t thread;
+    char a[2000];
+    memset(&f, 0, sizeof(f));
+    identity_new(&f.server, "localhost", NULL);
+    f.tls = (struct chy_net_tls){
+        chy_buf_span(&f.server.cert_pem), chy_buf_span(&f.server.key_pem), {NULL, 0}};
+    server_new(&f.s, NULL);
+    assert_int_equal(chy_net_listen_tcp(f.s.net, "127.0.0.1", 0, true, &f.tls_port, NULL), 0);
+    server_start(&f.s);
+    assert_int_equal(pthread_create(&thread, NULL, set_late, &f), 0);
+    client_new(&early, NULL);
+    client_new(&second, NULL);
+    second.fd = dial(f.tls_port);
+    assert_true(client_dial(&early, f.tls_port));
+    client_ask(&early, GET_HELLO, a, sizeof(a));
+    assert_non_null(strstr(a, "200 OK"));
+    SSL_set_fd(second.ssl, second.fd);
+    assert_int_equal(SSL_connect(second.ssl), 1);
+    pthread_join(thread, NULL);
+    client_free(&early);
+    client_free(&second);
+    server_stop(&f.s, 1000);
+    identity_free(&f.server);
+}
+
 static void bad_material_is_refused(void **state)
 {
     (void)state;
@@ -370,6 +408,7 @@ int main(void)
         cmocka_unit_test(client_certificate_is_verified),
         cmocka_unit_test(resumed_session_keeps_the_client),
         cmocka_unit_test(renewed_certificate_is_taken_over),
+        cmocka_unit_test(connections_wait_for_the_certificate),
         cmocka_unit_test(bad_material_is_refused),
         cmocka_unit_test(wrong_octets_end_the_connection),
         cmocka_unit_test(silent_handshake_is_ended),
