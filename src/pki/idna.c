@@ -133,14 +133,11 @@ static const char *a_label_fault(struct chy_span label)
     char again[LABEL_MAX + 8];
     struct chy_span body = {label.p + 4, label.n - 4};
     size_t n = body.n ? decode(body, points, LABEL_MAX) : 0;
-    bool foreign = false;
     if (!n) return "an xn-- label that does not decode (RFC 3492)";
     for (size_t i = 0; i < n; i++) {
         if (disallowed(points[i]))
             return "an xn-- label with a code point that IDNA2008 does not allow (RFC 5892)";
-        foreign = foreign || points[i] >= 128;
     }
-    if (!foreign) return "an xn-- label with nothing to encode (RFC 5890 2.3.2.1)";
     size_t len = encode(points, n, again);
     if (len != body.n || memcmp(again, body.p, len) != 0)
         return "an xn-- label that is not in its one form (RFC 5891 4.4)";
