@@ -25,6 +25,7 @@ struct power {
     struct engine e;
     struct cut_disk *disk;
     char db[160], journal[160];
+    bool may_fail; /* a request may end with disposition ERROR */
     uint64_t seed, random;
     unsigned round;
     pthread_mutex_t lock;
