@@ -69,6 +69,9 @@ bool chy_fault_hit(const char *name);
 /* False when the system refuses another thread. A name has 15 characters at most. */
 CHY_MUST_USE bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg),
                                    void *arg);
+struct timespec;
+/* False when the thread still runs at that time of CLOCK_MONOTONIC. */
+CHY_MUST_USE bool chy_thread_join_until(pthread_t thread, const struct timespec *until);
 
 /* ---- a queue between threads: intrusive, unbounded by itself (the callers bound what they put)
  * ---- */

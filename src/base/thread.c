@@ -1,9 +1,28 @@
 /* Threads with names, so that a process listing shows which of them works. */
 #include "base/sys.h"
 
+#include <time.h>
+
 bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg), void *arg)
 {
     if (pthread_create(thread, NULL, fn, arg) != 0) return false;
     (void)pthread_setname_np(*thread, name);
     return true;
+}
+
+bool chy_thread_join_until(pthread_t thread, const struct timespec *until)
+{
+#ifdef __SANITIZE_THREAD__
+    /* ThreadSanitizer does not know pthread_clockjoin_np: it would miss that the thread has ended.
+     */
+    struct timespec now, step = {0, 1000000};
+    do {
+        if (pthread_tryjoin_np(thread, NULL) == 0) return true;
+        nanosleep(&step, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec <= until->tv_sec);
+    return false;
+#else
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, until) == 0;
+#endif
 }

@@ -322,7 +322,7 @@ static void tell_apart(struct telling *t)
     chy_settings_unref(s);
     if (!chy_thread_start(&thread, "exit-shutdown", tell_thread, t)) {
         chy_free(t);
-    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    } else if (!chy_thread_join_until(thread, &until)) {
         pthread_detach(thread);
     }
 }

@@ -118,7 +118,7 @@ void chy_workers_free(struct chy_workers *pool)
     until.tv_sec += STUCK_SECONDS;
     for (size_t i = 0; i < pool->n; i++) {
         if (pool->worker[i]->retired) continue;
-        if (pthread_clockjoin_np(pool->worker[i]->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+        if (chy_thread_join_until(pool->worker[i]->thread, &until)) {
             chy_free(pool->worker[i]);
         } else {
             all = false;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -37,8 +38,24 @@ static void test_a_thread_has_its_name_and_argument(void **state)
     assert_ptr_equal(result, &s);
 }
 
+static void test_a_thread_is_waited_for_only_so_long(void **state)
+{
+    (void)state;
+    struct seen s = {.named = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t t;
+    struct timespec until;
+    pthread_mutex_lock(&s.named);
+    assert_true(chy_thread_start(&t, "waits", look, &s));
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    assert_false(chy_thread_join_until(t, &until));
+    pthread_mutex_unlock(&s.named);
+    until.tv_sec += 10;
+    assert_true(chy_thread_join_until(t, &until));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_thread_has_its_name_and_argument)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_thread_has_its_name_and_argument),
+                                       cmocka_unit_test(test_a_thread_is_waited_for_only_so_long)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
