@@ -41,6 +41,39 @@ static void test_the_earliest_end_wins(void **state)
     assert_string_equal(v.why, "ca-certificate");
 }
 
+static void test_the_policy_module_ends_it(void **state)
+{
+    struct chy_err err = {0};
+    struct chy_validity v;
+    struct chy_validity_bounds b = usual();
+    (void)state;
+    b.policy_not_after = SECONDS(1700001000) + 7; /* whole seconds are written */
+    b.request_not_after = SECONDS(1700001001);
+    assert_int_equal(chy_validity_choose(&b, &v, &err), CHY_S_OK);
+    assert_string_equal(v.why, "policy");
+    assert_true(v.not_after == SECONDS(1700001000));
+    b.policy_not_after = b.now - 1;
+    assert_int_equal(chy_validity_choose(&b, &v, &err), CHY_E_INVALIDARG);
+    assert_string_equal(err.text, "validity: it would have ended already (by policy)");
+}
+
+/* It begins earlier by backdate, and never before the CA's own certificate. */
+static void test_the_beginning(void **state)
+{
+    struct chy_err err = {0};
+    struct chy_validity v;
+    struct chy_validity_bounds b = usual();
+    (void)state;
+    b.now += 5;
+    b.backdate_s = 600;
+    assert_int_equal(chy_validity_choose(&b, &v, &err), CHY_S_OK);
+    assert_true(v.not_before == SECONDS(1700000000 - 600));
+    b.ca_not_before = SECONDS(1700000000 - 60);
+    assert_int_equal(chy_validity_choose(&b, &v, &err), CHY_S_OK);
+    assert_true(v.not_before == b.ca_not_before);
+    assert_true(v.not_after - v.not_before == SECONDS(7775999));
+}
+
 static void test_refusals(void **state)
 {
     struct chy_err err = {0};
@@ -60,6 +93,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_earliest_end_wins),
+        cmocka_unit_test(test_the_policy_module_ends_it),
+        cmocka_unit_test(test_the_beginning),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
