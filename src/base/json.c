@@ -1,6 +1,7 @@
 /* JSON in: what cJSON leaves open is closed here (depth, length, duplicate keys, octets behind). */
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -78,7 +79,6 @@ static const char *fault_of_form(struct chy_span s)
     return NULL;
 }
 
-/* Looking for a repeated key costs the square of an object's size: its size is bounded. */
 static bool too_wide(const cJSON *v)
 {
     const cJSON *item;
@@ -90,20 +90,37 @@ static bool too_wide(const cJSON *v)
     return false;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted, since comparing each with each of a thousand made a small body costly. Not inlined: its
+ * list is not to stand in every frame of the recursion below. */
+__attribute__((noinline)) static const char *repeated_in(const cJSON *object)
+{
+    const char *keys[MAX_MEMBERS];
+    size_t n = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object) keys[n++] = item->string;
+    qsort(keys, n, sizeof(keys[0]), compare_keys);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(keys[i - 1], keys[i]) == 0) return keys[i];
+    }
+    return NULL;
+}
+
+/* Of a value that is not too wide. */
 static const char *repeated_key(const cJSON *v)
 {
     const cJSON *item;
+    const char *twice = cJSON_IsObject(v) ? repeated_in(v) : NULL;
     cJSON_ArrayForEach(item, v)
     {
-        if (cJSON_IsObject(v)) {
-            for (const cJSON *next = item->next; next; next = next->next) {
-                if (strcmp(item->string, next->string) == 0) return item->string;
-            }
-        }
-        const char *below = repeated_key(item);
-        if (below) return below;
+        if (twice) break;
+        twice = repeated_key(item);
     }
-    return NULL;
+    return twice;
 }
 
 chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct chy_err *err)

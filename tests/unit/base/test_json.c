@@ -153,6 +153,27 @@ static void test_repeated_keys(void **state)
     cJSON_Delete(good("{\"a\":{\"a\":{\"a\":1}},\"A\":[{\"a\":1},{\"a\":1}]}"));
 }
 
+/* Among as many members as an object may have, wherever the two stand. */
+static void test_repeated_keys_of_a_wide_object(void **state)
+{
+    static const unsigned at[][2] = {{0, 999}, {0, 1}, {998, 999}, {123, 777}, {500, 501}};
+    (void)state;
+    struct chy_buf b, why;
+    chy_buf_init(&b, 1 << 20);
+    chy_buf_init(&why, 100);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(at); i++) {
+        chy_buf_reset(&b);
+        chy_buf_reset(&why);
+        for (unsigned k = 0; k < 1000; k++)
+            chy_buf_addf(&b, "%s\"k%u\":0", k ? "," : "{", k == at[i][1] ? at[i][0] : k);
+        chy_buf_add_str(&b, "}");
+        chy_buf_addf(&why, "JSON: key \"k%u\" stands twice", at[i][0]);
+        bad(chy_buf_cstr(&b), chy_buf_cstr(&why));
+    }
+    chy_buf_free(&b);
+    chy_buf_free(&why);
+}
+
 /* A key that the sentence cuts inside a character leaves a sentence of UTF-8. */
 static void test_a_long_repeated_key_is_cut(void **state)
 {
@@ -418,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_width),
         cmocka_unit_test(test_repeated_keys),
+        cmocka_unit_test(test_repeated_keys_of_a_wide_object),
         cmocka_unit_test(test_a_long_repeated_key_is_cut),
         cmocka_unit_test(test_octets_behind),
         cmocka_unit_test(test_broken_utf8),
