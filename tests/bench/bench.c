@@ -1,189 +1,247 @@
 /* chancery-bench: issuance against the bare bound, in one run on one machine. Judged by CPU per
  * certificate of the daemon, which is steady where requests per second are not. */
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-static double daemon_cpu_s(pid_t pid)
-{
-    char path[64];
-    unsigned long user = 0, system_time = 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                    &system_time) != 2) {
-        user = system_time = 0;
-    }
-    if (f) fclose(f);
-    return (double)(user + system_time) / (double)sysconf(_SC_CLK_TCK);
-}
+enum level { QUICK, DEFAULT, FULL };
 
-static double daemon_rss_mib(pid_t pid)
-{
-    char path[64];
-    unsigned long total = 0, resident = 0;
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%lu %lu", &total, &resident) != 2) resident = 0;
-    if (f) fclose(f);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576.0;
-}
-
-static void make_ca(const char *dir, const char *key)
-{
-    struct chy_err err = {0};
-    char ca[4200];
-    snprintf(ca, sizeof(ca), "%s/ca/bench", dir);
-    struct chy_ca_init init = {
-        .dir = ca,
-        .common_name = "Bench CA",
-        .key_alg = key,
-        .days = 3650,
-        .path_len = -1,
-        .clock = &chy_system_clock,
-        .setting = {{"AnonymousSubmit", "1"},
-                    {"PolicyModules/policy-default/RequestDisposition", "1"},
-                    {"PolicyModules/policy-default/DefaultProfile", "\"tls-server\""}}};
-    if (chy_ca_create(&init, &err) != CHY_S_OK) {
-        fprintf(stderr, "bench: %s\n", err.text);
-        exit(1);
-    }
-}
-
-static pid_t start_daemon(const char *bin, const char *dir, int port)
-{
-    char http[64];
-    snprintf(http, sizeof(http), "127.0.0.1:%d", port);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execl(bin, bin, "--dir", dir, "--http", http, "--log-level", "warning", (char *)NULL);
-        perror(bin);
-        _exit(127);
-    }
-    return pid;
-}
-
-static void wait_until_up(const char *dir)
-{
-    char socket[4200];
-    struct stat st;
-    snprintf(socket, sizeof(socket), "%s/chancery.sock", dir);
-    for (int i = 0; i < 500 && stat(socket, &st) != 0; i++)
-        usleep(10000);
-    usleep(50000);
-}
-
-struct result {
-    const char *what;
+struct plan {
+    const char *what, *ca_key, *request_key;
     unsigned connections;
-    double bound_us, cpu_us, ratio, per_second, p50_ms, p99_ms, rss_mib;
+    bool tls;
+    enum level from;
+    double least; /* ratio that it is to reach; 0: shown only */
 };
 
-static struct result measure(const char *bin, const char *what, const char *ca_key,
-                             const char *request_key, unsigned connections, double seconds)
+static const struct plan plans[] = {
+    {"P-256 CA, P-256 requests", "p256", "p256", 1, false, QUICK, 0},
+    {"P-256 CA, P-256 requests", "p256", "p256", 8, false, DEFAULT, 0},
+    {"P-256 CA, P-256 requests", "p256", "p256", 64, false, QUICK, 0.55},
+    {"P-256 CA, P-256 requests", "p256", "p256", 512, false, DEFAULT, 0},
+    {"P-256 CA, P-256, TLS", "p256", "p256", 64, true, QUICK, 0.45},
+    {"P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, false, QUICK, 0.45},
+    {"RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, false, QUICK, 0.90},
+};
+
+struct row {
+    char what[48];
+    unsigned connections;
+    double bound_us, cpu_us, ratio, least, per_second, p50_ms, p99_ms, rss_mib;
+};
+
+struct figure { /* one number beside what it is to be */
+    const char *what;
+    double value, bound;
+    bool at_most;
+};
+
+static struct row rows[32];
+static struct figure figures[16];
+static size_t n_rows, n_figures;
+
+static void progress(const char *what, unsigned connections)
 {
-    char dir[] = "bench-XXXXXX";
+    if (isatty(2)) fprintf(stderr, "\r\033[K  %s, %u connections …", what, connections);
+}
+
+static void load_target(struct bench_target *t, struct bench_load *load, struct row *r)
+{
+    double before = bench_target_cpu_s(t);
+    bench_run_load(load);
+    r->cpu_us = (bench_target_cpu_s(t) - before) * 1e6 / (double)(load->issued ? load->issued : 1);
+    r->rss_mib = bench_target_rss_mib(t);
+    r->per_second = (double)load->issued / load->elapsed_s;
+    r->p50_ms = load->p50_ms;
+    r->p99_ms = load->p99_ms;
+    r->connections = load->connections;
+    if (r->bound_us > 0) r->ratio = r->bound_us / r->cpu_us;
+}
+
+static struct bench_load load_of(const struct bench_target *t,
+                                 const struct bench_requests *requests, unsigned connections,
+                                 bool tls, double seconds)
+{
+    return (struct bench_load){.host = "127.0.0.1",
+                               .port = tls ? t->https_port : t->http_port,
+                               .tls = tls,
+                               .connections = connections,
+                               .seconds = seconds,
+                               .requests = requests};
+}
+
+static void measure(const struct plan *p, double seconds)
+{
     struct bench_requests requests;
-    struct result res = {.what = what, .connections = connections};
-    int port = 20000 + (int)(getpid() % 20000);
-    fprintf(stderr, "  %-28s %3u connections …", what, connections);
-    bench_make_requests(&requests, 1000, request_key);
-    res.bound_us = bench_bound_us(&requests, ca_key, strcmp(ca_key, "rsa4096") == 0 ? 300 : 10000);
-    if (!mkdtemp(dir)) exit(1);
-    make_ca(dir, ca_key);
-    pid_t pid = start_daemon(bin, dir, port);
-    wait_until_up(dir);
-    struct bench_load load = {.host = "127.0.0.1",
-                              .port = port,
-                              .connections = connections,
-                              .seconds = 1,
-                              .requests = &requests};
+    struct bench_target t;
+    struct row *r = &rows[n_rows++];
+    size_t n = strcmp(p->ca_key, "rsa4096") == 0 ? 400 : 10000;
+    progress(p->what, p->connections);
+    snprintf(r->what, sizeof(r->what), "%s", p->what);
+    r->least = p->least;
+    bench_make_requests(&requests, 2000, p->request_key);
+    bench_target_make(&t, p->ca_key);
+    bench_target_start(&t);
+    struct bench_load load = load_of(&t, &requests, p->connections, p->tls, 1);
     bench_run_load(&load); /* warm */
     load.seconds = seconds;
-    double before = daemon_cpu_s(pid);
-    bench_run_load(&load);
-    res.cpu_us = (daemon_cpu_s(pid) - before) * 1e6 / (double)(load.issued ? load.issued : 1);
-    res.rss_mib = daemon_rss_mib(pid);
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
-    chy_dir_remove(dir);
+    r->bound_us = bench_bound_us(&requests, p->ca_key, n) / 2;
+    load_target(&t, &load, r);
+    r->bound_us += bench_bound_us(&requests, p->ca_key, n) / 2;
+    r->ratio = r->bound_us / r->cpu_us;
+    bench_target_stop(&t);
+    bench_target_remove(&t);
     bench_free_requests(&requests);
-    res.ratio = res.cpu_us > 0 ? res.bound_us / res.cpu_us : 0;
-    res.per_second = (double)load.issued / load.elapsed_s;
-    res.p50_ms = load.p50_ms;
-    res.p99_ms = load.p99_ms;
-    fprintf(stderr, "\r\033[K");
-    return res;
 }
 
-static void print_table(const struct result *r, size_t n)
+static void figure(const char *what, double value, double bound, bool at_most)
 {
-    printf("%-28s %5s %10s %12s %7s %9s %8s %8s %8s\n", "issuance over HTTP, durable", "conns",
-           "bound us", "daemon us", "ratio", "certs/s", "p50 ms", "p99 ms", "RSS MiB");
-    for (size_t i = 0; i < n; i++) {
-        printf("%-28s %5u %10.1f %12.1f %7.2f %9.0f %8.2f %8.2f %8.1f\n", r[i].what,
-               r[i].connections, r[i].bound_us, r[i].cpu_us, r[i].ratio, r[i].per_second,
-               r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
-    }
+    figures[n_figures++] = (struct figure){what, value, bound, at_most};
 }
 
-static void write_json(const struct result *r, size_t n, const char *path)
+static void measure_idle(struct bench_target *t)
+{
+    bench_target_start(t);
+    sleep(1);
+    double before = bench_target_cpu_s(t);
+    sleep(5);
+    figure("idle daemon, % CPU", (bench_target_cpu_s(t) - before) / 5 * 100, 0.5, true);
+    figure("idle daemon, resident MiB", bench_target_rss_mib(t), 16, true);
+}
+
+/* The same load at ten thousand rows and at a hundred times as many. */
+static void measure_growth(enum level level, double seconds)
+{
+    static const int32_t sizes[] = {10000, 1000000, 5000000};
+    struct bench_requests requests;
+    struct bench_target t;
+    size_t n = level == FULL ? 3 : 2;
+    double small = 0;
+    progress("growth", 64);
+    bench_make_requests(&requests, 2000, "p256");
+    bench_target_make(&t, "p256");
+    measure_idle(&t);
+    for (size_t i = 0; i < n; i++) {
+        struct row *r = &rows[n_rows++];
+        struct bench_load load = load_of(&t, &requests, 64, false, 1);
+        bench_run_load(&load);
+        bench_target_stop(&t);
+        bench_target_fill(&t, sizes[i]);
+        bench_target_start(&t);
+        progress("growth", 64);
+        bench_run_load(&load);
+        load.seconds = seconds;
+        load_target(&t, &load, r);
+        snprintf(r->what, sizeof(r->what), "at %d rows", sizes[i]);
+        if (i == 0) small = r->cpu_us;
+    }
+    figure(level == FULL ? "growth, 5 M rows to 10 k" : "growth, 1 M rows to 10 k",
+           small / rows[n_rows - 1].cpu_us, 0.95, false);
+    if (level == FULL) {
+        struct bench_load load = load_of(&t, &requests, 64, false, 3600);
+        load.most = 1000000;
+        bench_run_load(&load);
+    }
+    figure(level == FULL ? "resident MiB after 1 M issuances" : "resident MiB at 1 M rows",
+           bench_target_rss_mib(&t), 40, true);
+    bench_target_stop(&t);
+    bench_target_remove(&t);
+    bench_free_requests(&requests);
+}
+
+static void measure_start(void)
+{
+    double ours, theirs;
+    progress("start of a throwaway", 0);
+    bench_start(40, &ours, &theirs);
+    figure("throwaway ready, ms", ours, 0, true);
+    figure("openssl req -x509, ms", theirs, 0, true);
+    figure("start ratio", ours / theirs, 1.5, true);
+}
+
+static bool met(const struct figure *f)
+{
+    return f->bound <= 0 || (f->at_most ? f->value <= f->bound : f->value >= f->bound);
+}
+
+static void print_table(void)
+{
+    printf("%-28s %5s %9s %10s %6s %6s %9s %8s %8s %6s\n", "issuance over HTTP, durable", "conns",
+           "bound us", "daemon us", "ratio", "least", "certs/s", "p50 ms", "p99 ms", "MiB");
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct row *r = &rows[i];
+        char least[16] = "", ratio[16] = "", bound[16] = "";
+        if (r->bound_us > 0) snprintf(bound, sizeof(bound), "%.1f", r->bound_us);
+        if (r->ratio > 0) snprintf(ratio, sizeof(ratio), "%.2f", r->ratio);
+        if (r->least > 0)
+            snprintf(least, sizeof(least), "%.2f%s", r->least, r->ratio >= r->least ? "" : " !");
+        printf("%-28s %5u %9s %10.1f %6s %6s %9.0f %8.2f %8.2f %6.1f\n", r->what, r->connections,
+               bound, r->cpu_us, ratio, least, r->per_second, r->p50_ms, r->p99_ms, r->rss_mib);
+    }
+    for (size_t i = 0; i < n_figures; i++) {
+        const struct figure *f = &figures[i];
+        printf("%-40s %10.2f", f->what, f->value);
+        if (f->bound > 0)
+            printf("   %s %.2f%s", f->at_most ? "at most" : "at least", f->bound,
+                   met(f) ? "" : " !");
+        printf("\n");
+    }
+    printf("ratio = CPU of parse, verify, build and sign in memory on every processor / CPU of the "
+           "daemon per durable certificate\n");
+}
+
+static void write_json(const char *path)
 {
     FILE *f = fopen(path, "w");
     if (!f) return;
-    fprintf(f, "[");
-    for (size_t i = 0; i < n; i++) {
+    fprintf(f, "{\"issuance\":[");
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct row *r = &rows[i];
         fprintf(f,
                 "%s{\"what\":\"%s\",\"connections\":%u,\"bound_us\":%.2f,\"cpu_us\":%.2f,\"ratio\":"
-                "%.3f,\"per_second\":%.0f,"
-                "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"rss_mib\":%.1f}",
-                i ? "," : "", r[i].what, r[i].connections, r[i].bound_us, r[i].cpu_us, r[i].ratio,
-                r[i].per_second, r[i].p50_ms, r[i].p99_ms, r[i].rss_mib);
+                "%.3f,\"least\":%.2f,\"per_second\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+                "\"rss_mib\":%.1f}",
+                i ? "," : "", r->what, r->connections, r->bound_us, r->cpu_us, r->ratio, r->least,
+                r->per_second, r->p50_ms, r->p99_ms, r->rss_mib);
     }
-    fprintf(f, "]\n");
+    fprintf(f, "],\"figures\":[");
+    for (size_t i = 0; i < n_figures; i++) {
+        fprintf(f, "%s{\"what\":\"%s\",\"value\":%.3f,\"bound\":%.3f,\"met\":%s}", i ? "," : "",
+                figures[i].what, figures[i].value, figures[i].bound,
+                met(&figures[i]) ? "true" : "false");
+    }
+    fprintf(f, "]}\n");
     fclose(f);
 }
 
-static const struct {
-    const char *what, *ca_key, *request_key;
-    unsigned connections;
-    bool quick;
-} cases[] = {
-    {"P-256 CA, P-256 requests", "p256", "p256", 1, true},
-    {"P-256 CA, P-256 requests", "p256", "p256", 64, true},
-    {"P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, true},
-    {"RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, false},
-};
-
-/* --quick, and a word that a case's description holds. */
+/* --quick | --full, and a word that the description of a case holds. */
 int main(int argc, char **argv)
 {
-    bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    const char *only = argc > 1 && argv[argc - 1][0] != '-' ? argv[argc - 1] : "";
-    double seconds = quick ? 3 : 8;
-    char self[4096], bin[4200];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    struct result r[8];
-    size_t n = 0;
-    signal(SIGPIPE, SIG_IGN);
-    if (len <= 0) return 1;
-    self[len] = 0;
-    snprintf(bin, sizeof(bin), "%s/chanceryd", dirname(self));
-    for (size_t i = 0; i < CHY_ARRAY_LEN(cases); i++) {
-        if ((quick && !cases[i].quick) || !strstr(cases[i].what, only)) continue;
-        r[n++] = measure(bin, cases[i].what, cases[i].ca_key, cases[i].request_key,
-                         cases[i].connections, seconds);
+    enum level level = DEFAULT;
+    const char *only = "";
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) {
+            level = QUICK;
+        } else if (strcmp(argv[i], "--full") == 0) {
+            level = FULL;
+        } else {
+            only = argv[i];
+        }
     }
-    print_table(r, n);
-    write_json(r, n, "bench.json");
-    printf("ratio = CPU of parse, verify, build and sign in memory / CPU of the daemon per durable "
-           "certificate; also in bench.json\n");
+    double seconds = level == QUICK ? 4 : 10;
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(plans); i++) {
+        if (plans[i].from <= level && strstr(plans[i].what, only)) measure(&plans[i], seconds);
+    }
+    if (strstr("start", only)) measure_start();
+    if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
+    if (isatty(2)) fprintf(stderr, "\r\033[K");
+    print_table();
+    write_json("bench.json");
+    printf("also in bench.json\n");
     return 0;
 }

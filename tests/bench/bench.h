@@ -3,6 +3,8 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <sys/types.h>
+
 #include "base/sys.h"
 #include "ca/ca.h"
 
@@ -11,7 +13,8 @@ struct bench_requests { /* distinct PKCS#10 requests in DER */
     size_t n;
 };
 
-/* bound.c: parse, verify, build, lint-free sign: the least that a certificate can cost here. */
+/* bound.c: parse, verify, build, sign: the least that a certificate can cost here, in CPU
+ * microseconds, on every processor at once. */
 double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n);
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg);
 void bench_free_requests(struct bench_requests *r);
@@ -19,8 +22,10 @@ void bench_free_requests(struct bench_requests *r);
 struct bench_load {
     const char *host;
     int port;
+    bool tls;
     unsigned connections;
     double seconds;
+    uint64_t most; /* 0, or stop after so many */
     const struct bench_requests *requests;
     /* results */
     uint64_t issued, other;
@@ -28,5 +33,24 @@ struct bench_load {
 };
 /* load.c: keep-alive connections on one epoll loop. */
 void bench_run_load(struct bench_load *l);
+
+/* target.c: a daemon of our own, in a folder of its own below the working directory. */
+struct bench_target {
+    char dir[64];
+    int http_port, https_port;
+    pid_t pid;
+};
+void bench_target_make(struct bench_target *t, const char *ca_key);
+void bench_target_start(struct bench_target *t);
+void bench_target_stop(struct bench_target *t);
+void bench_target_remove(struct bench_target *t);
+double bench_target_cpu_s(const struct bench_target *t);
+double bench_target_rss_mib(const struct bench_target *t);
+/* While it is stopped: rows like the first one it issued, until the database has so many. */
+void bench_target_fill(struct bench_target *t, int32_t rows);
+const char *bench_program(const char *name, char *out, size_t cap);
+
+/* start.c: milliseconds until a throwaway is ready, and of one `openssl req -x509`; medians. */
+void bench_start(unsigned rounds, double *throwaway_ms, double *openssl_ms);
 
 #endif

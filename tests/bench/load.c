@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum { ANSWER_MAX = 16384, MAX_SAMPLES = 4000000 };
 
 struct conn {
     int fd;
+    SSL *ssl; /* NULL: plain */
     char in[ANSWER_MAX];
     size_t have;
     int64_t sent_at;
@@ -28,6 +30,7 @@ struct run {
     float *sample_ms;
     size_t n_samples, next;
     int64_t end;
+    SSL_CTX *tls;
 };
 
 static int connect_to(const struct bench_load *l)
@@ -44,6 +47,36 @@ static int connect_to(const struct bench_load *l)
     return fd;
 }
 
+/* The handshake is done before the clock starts to matter: connections are kept. */
+static SSL *handshake(SSL_CTX *ctx, int fd)
+{
+    SSL *ssl = SSL_new(ctx);
+    fcntl(fd, F_SETFL, 0);
+    if (!ssl || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1) {
+        fprintf(stderr, "bench: the TLS handshake failed\n");
+        exit(1);
+    }
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return ssl;
+}
+
+static ssize_t put(struct conn *c, const void *p, size_t n)
+{
+    return c->ssl ? SSL_write(c->ssl, p, (int)n) : write(c->fd, p, n);
+}
+
+/* -1: nothing yet; 0: the end. */
+static ssize_t get(struct conn *c, void *p, size_t n)
+{
+    if (!c->ssl) {
+        ssize_t got = read(c->fd, p, n);
+        return got < 0 && errno != EAGAIN ? 0 : got;
+    }
+    int got = SSL_read(c->ssl, p, (int)n);
+    if (got > 0) return got;
+    return SSL_get_error(c->ssl, got) == SSL_ERROR_WANT_READ ? -1 : 0;
+}
+
 static void send_next(struct run *r, struct conn *c)
 {
     const struct chy_buf *der = &r->l->requests->der[r->next++ % r->l->requests->n];
@@ -56,7 +89,7 @@ static void send_next(struct run *r, struct conn *c)
     memcpy(out + n, der->p, der->n);
     c->sent_at = chy_monotonic(&chy_system_clock);
     c->have = 0;
-    if (write(c->fd, out, (size_t)n + der->n) != (ssize_t)((size_t)n + der->n)) {
+    if (put(c, out, (size_t)n + der->n) != (ssize_t)((size_t)n + der->n)) {
         perror("bench: write");
         exit(1);
     }
@@ -74,9 +107,9 @@ static bool is_complete(const struct conn *c)
 
 static void on_readable(struct run *r, struct conn *c)
 {
-    ssize_t n = read(c->fd, c->in + c->have, sizeof(c->in) - c->have - 1);
-    if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
+    ssize_t n = get(c, c->in + c->have, sizeof(c->in) - c->have - 1);
+    if (n < 0) return;
+    if (n == 0) {
         fprintf(stderr, "bench: the daemon closed a connection\n");
         exit(1);
     }
@@ -92,6 +125,7 @@ static void on_readable(struct run *r, struct conn *c)
     int64_t now = chy_monotonic(&chy_system_clock);
     if (r->n_samples < MAX_SAMPLES)
         r->sample_ms[r->n_samples++] = (float)(now - c->sent_at) / 1000.0f;
+    if (r->l->most && r->l->issued >= r->l->most) r->end = now;
     if (now < r->end) send_next(r, c);
 }
 
@@ -109,10 +143,12 @@ void bench_run_load(struct bench_load *l)
     int ep = epoll_create1(0);
     int64_t start = chy_monotonic(&chy_system_clock);
     r.end = start + (int64_t)(l->seconds * 1e6);
+    r.tls = l->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
     l->issued = l->other = 0;
     for (unsigned i = 0; i < l->connections; i++) {
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = &r.conn[i]};
         r.conn[i].fd = connect_to(l);
+        r.conn[i].ssl = r.tls ? handshake(r.tls, r.conn[i].fd) : NULL;
         epoll_ctl(ep, EPOLL_CTL_ADD, r.conn[i].fd, &e);
         send_next(&r, &r.conn[i]);
     }
@@ -125,8 +161,11 @@ void bench_run_load(struct bench_load *l)
         now = chy_monotonic(&chy_system_clock);
     }
     l->elapsed_s = (double)(now - start) / 1e6;
-    for (unsigned i = 0; i < l->connections; i++)
+    for (unsigned i = 0; i < l->connections; i++) {
+        SSL_free(r.conn[i].ssl);
         close(r.conn[i].fd);
+    }
+    SSL_CTX_free(r.tls);
     close(ep);
     qsort(r.sample_ms, r.n_samples, sizeof(float), by_value);
     if (r.n_samples) {
