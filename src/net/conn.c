@@ -57,7 +57,7 @@ struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transp
     c->state = CHY_CONN_HEAD;
     c->in_n = c->in_pos = c->lingered = 0;
     c->reading = c->eof = c->writing = c->advancing = false;
-    c->close_after = c->linger = c->handle_closed = false;
+    c->close_after = c->linger = c->handle_closed = c->had_turn = false;
     c->u.handle.data = c;
     c->prev = NULL;
     c->next = net->conns;
@@ -276,6 +276,14 @@ static bool step_body(struct chy_conn *c)
     return step == CHY_HTTP_DONE;
 }
 
+/* Whoever sends many requests at once is answered one by one, as are those who wait for each
+ * answer. */
+static bool waits_for_turn(const struct chy_conn *c)
+{
+    return c->had_turn && c->state == CHY_CONN_HEAD &&
+           (c->in_n > 0 || (c->tls.ssl && chy_tls_has_more(&c->tls)));
+}
+
 /* What to wait for now. */
 static void settle(struct chy_conn *c)
 {
@@ -283,6 +291,11 @@ static void settle(struct chy_conn *c)
     enum chy_wait wait = CHY_WAIT_NONE;
     switch (c->state) {
     case CHY_CONN_HEAD:
+        if (waits_for_turn(c)) {
+            stop_reading(c);
+            chy_wait_turn(c);
+            return;
+        }
         wait = idle && (!c->tls.ssl || c->tls.established) ? CHY_WAIT_IDLE : CHY_WAIT_HEAD;
         break;
     case CHY_CONN_BODY: wait = CHY_WAIT_BODY; break;
@@ -302,7 +315,8 @@ void chy_net_conn_advance(struct chy_conn *c)
 {
     if (c->advancing) return;
     c->advancing = true;
-    while (c->state == CHY_CONN_HEAD || c->state == CHY_CONN_BODY) {
+    c->had_turn = false;
+    while ((c->state == CHY_CONN_HEAD || c->state == CHY_CONN_BODY) && !waits_for_turn(c)) {
         bool moved = c->state == CHY_CONN_HEAD ? step_head(c) : step_body(c);
         if (moved) continue;
         if (!c->tls.ssl || !pull_tls(c)) break;

@@ -170,7 +170,9 @@ void chy_net_conn_send(struct chy_conn *c)
     CHY_COUNT(c->net->status_class[c->x.status / 100 % 6]);
     c->state = CHY_CONN_WRITE;
     push(c);
-    if (c->state == CHY_CONN_WRITE) chy_wait_arm(c, CHY_WAIT_WRITE);
+    if (c->state != CHY_CONN_WRITE) return;
+    chy_wait_arm(c, CHY_WAIT_WRITE);
+    chy_room_for_answer(c);
 }
 
 /* RFC 9110 15.2.1. A fresh request's socket takes 25 octets, or its client does not read at all. */
@@ -204,6 +206,7 @@ void chy_net_conn_answer_done(struct chy_conn *c)
         return;
     }
     size_t left = c->in_n - c->in_pos;
+    c->had_turn = true;
     if (left) memmove(c->in, c->in + c->in_pos, left);
     c->in_n = left;
     c->in_pos = 0;

@@ -57,7 +57,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct chy_net *net = timer->data;
     uint64_t now = uv_now(&net->loop);
-    for (int kind = 0; kind < CHY_WAIT_NONE; kind++) {
+    for (int kind = 0; kind < CHY_WAIT_TURN; kind++) {
         struct chy_wait_list *list = &net->waits[kind];
         while (list->first && list->first->deadline <= now) {
             struct chy_conn *c = list->first;
@@ -81,11 +81,30 @@ void chy_wait_start(struct chy_net *net)
 {
     if (net->finished || uv_is_active((const uv_handle_t *)&net->tick)) return;
     unsigned period = TICK_MAX_MS;
-    for (int kind = 0; kind < CHY_WAIT_NONE; kind++) {
+    for (int kind = 0; kind < CHY_WAIT_TURN; kind++) {
         if (net->waits[kind].timeout_ms / 4 < period) period = net->waits[kind].timeout_ms / 4;
     }
     if (period < TICK_MIN_MS) period = TICK_MIN_MS;
     uv_timer_start(&net->tick, on_tick, period, period);
+}
+
+/* One request of each, then the loop looks at all the others. */
+static void on_turns(uv_idle_t *turns)
+{
+    struct chy_net *net = turns->data;
+    struct chy_wait_list *list = &net->waits[CHY_WAIT_TURN];
+    for (struct chy_conn *c, *last = list->last; (c = list->first) != NULL;) {
+        unlink_wait(c);
+        chy_net_conn_advance(c);
+        if (c == last) break;
+    }
+    if (!list->first) uv_idle_stop(turns);
+}
+
+void chy_wait_turn(struct chy_conn *c)
+{
+    chy_wait_arm(c, CHY_WAIT_TURN);
+    uv_idle_start(&c->net->turns, on_turns);
 }
 
 bool chy_charge_body(struct chy_conn *c, size_t n)

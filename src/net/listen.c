@@ -11,6 +11,8 @@
 #include "net/net_internal.h"
 
 #define BACKLOG 511
+/* What the kernel keeps of an answer that its client does not read: it would grow to megabytes. */
+#define SEND_BUFFER 65536
 
 static int open_handle(struct chy_net *net, uv_tcp_t *tcp, uv_pipe_t *pipe,
                        enum chy_transport transport)
@@ -105,6 +107,8 @@ static struct chy_listener *listener_new(struct chy_net *net, enum chy_transport
 /* A failed listener stays in the list and is closed with the others. */
 static chy_hresult listen_on(struct chy_listener *l, int e, const char *what, struct chy_err *err)
 {
+    int size = SEND_BUFFER;
+    if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_send_buffer_size(&l->u.handle, &size);
     if (e == 0) e = uv_listen(&l->u.stream, BACKLOG, on_connection);
     return e == 0 ? CHY_S_OK : chy_fail_uv(err, e, what);
 }

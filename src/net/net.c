@@ -111,7 +111,7 @@ static void finish(struct chy_net *net)
     net->wake_open = false;
     pthread_mutex_unlock(&net->lock);
     uv_handle_t *const own[] = {(uv_handle_t *)&net->wake, (uv_handle_t *)&net->tick,
-                                (uv_handle_t *)&net->drain};
+                                (uv_handle_t *)&net->drain, (uv_handle_t *)&net->turns};
     for (size_t i = 0; i < CHY_ARRAY_LEN(own); i++) {
         uv_close(own[i], NULL);
     }
@@ -179,7 +179,8 @@ static chy_hresult init_loop(struct chy_net *net, struct chy_err *err)
     }
     (void)uv_timer_init(&net->loop, &net->tick);
     (void)uv_timer_init(&net->loop, &net->drain);
-    net->wake.data = net->tick.data = net->drain.data = net;
+    (void)uv_idle_init(&net->loop, &net->turns);
+    net->wake.data = net->tick.data = net->drain.data = net->turns.data = net;
     net->wake_open = true;
     return CHY_S_OK;
 }

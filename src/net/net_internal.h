@@ -20,6 +20,7 @@ enum chy_wait {
     CHY_WAIT_BODY,
     CHY_WAIT_WRITE,
     CHY_WAIT_LINGER,
+    CHY_WAIT_TURN, /* its next request has come already, but others go first */
     CHY_WAIT_NONE
 };
 
@@ -91,6 +92,7 @@ struct chy_conn {
     bool advancing;   /* chy_net_conn_advance is on the stack */
     bool close_after; /* this answer */
     bool linger;      /* the request was not read to its end */
+    bool had_turn;    /* an answer was made since the loop came to this connection */
     bool handle_closed;
 };
 
@@ -134,6 +136,7 @@ struct chy_net {
     uv_async_t wake;
     uv_timer_t tick;
     uv_timer_t drain;
+    uv_idle_t turns; /* runs while connections wait for their turn */
     struct chy_net_limits limits;
     struct chy_http_limits http_limits;
     struct chy_clock clock;
@@ -172,6 +175,7 @@ struct chy_net {
 void chy_wait_arm(struct chy_conn *c, enum chy_wait wait);
 void chy_wait_setup(struct chy_net *net);
 void chy_wait_start(struct chy_net *net); /* the tick runs while there are connections */
+void chy_wait_turn(struct chy_conn *c);
 /* False when there is no room: nothing was charged. */
 bool chy_charge_body(struct chy_conn *c, size_t n);
 void chy_charge(struct chy_conn *c, size_t n); /* any thread that owns the exchange */
@@ -181,6 +185,7 @@ void chy_discharge(struct chy_conn *c);
 bool chy_room_for(struct chy_conn *c); /* who has just been accepted; may close another */
 void chy_room_refuse(struct chy_conn *c);
 void chy_room_descriptors(struct chy_net *net);
+void chy_room_for_answer(struct chy_conn *c); /* which its client has not taken whole */
 
 /* conn.c */
 struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transport);

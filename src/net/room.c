@@ -77,6 +77,20 @@ void chy_room_refuse(struct chy_conn *c)
     chy_exchange_refuse(c, 503, "connections: no place is free (RFC 9110 15.6.4)");
 }
 
+/* Answers that nobody fetches give way to those of others, the oldest first. */
+void chy_room_for_answer(struct chy_conn *c)
+{
+    struct chy_net *net = c->net;
+    struct chy_wait_list *list = &net->waits[CHY_WAIT_WRITE];
+    while (atomic_load_explicit(&net->buffered, memory_order_relaxed) > net->limits.buffered_max &&
+           list->first && list->first != c) {
+        struct chy_conn *oldest = list->first;
+        CHY_COUNT(net->evicted);
+        chy_net_conn_close(oldest);
+        chy_discharge(oldest);
+    }
+}
+
 /* As many as the limit needs; a limit that is more than the system allows is lowered. */
 void chy_room_descriptors(struct chy_net *net)
 {

@@ -203,6 +203,11 @@ enum chy_tls_step chy_tls_write(struct chy_tls *t, const void *p, size_t n)
     return r == 1 && done == n ? CHY_TLS_OK : CHY_TLS_BROKEN;
 }
 
+bool chy_tls_has_more(const struct chy_tls *t)
+{
+    return SSL_pending(t->ssl) > 0 || BIO_pending(t->in) > 0;
+}
+
 void chy_tls_shutdown(struct chy_tls *t)
 {
     if (!t->established) return;

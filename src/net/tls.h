@@ -30,7 +30,8 @@ void chy_tls_fini(struct chy_tls *t);
 bool chy_tls_feed(struct chy_tls *t, const void *p, size_t n);
 enum chy_tls_step chy_tls_read(struct chy_tls *t, void *p, size_t max, size_t *n);
 enum chy_tls_step chy_tls_write(struct chy_tls *t, const void *p, size_t n);
-void chy_tls_shutdown(struct chy_tls *t); /* puts close_notify out */
+bool chy_tls_has_more(const struct chy_tls *t); /* octets came that were not yet read */
+void chy_tls_shutdown(struct chy_tls *t);       /* puts close_notify out */
 struct chy_span chy_tls_pending(const struct chy_tls *t);
 void chy_tls_taken(struct chy_tls *t); /* the pending octets were copied or sent */
 /* The peer's verified certificate in DER, to be freed by chy_free; NULL when it showed none. */

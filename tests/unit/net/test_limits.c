@@ -105,6 +105,32 @@ static void client_that_does_not_read_is_dropped(void **state)
     server_stop(&s, 1000);
 }
 
+static void unread_answers_give_way(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    struct chy_net_counters counters;
+    l.buffered_max = 20 << 20; /* two answers */
+    server_new(&s, &l);
+    assert_int_equal(chy_net_route(s.net, "GET", "/huge", 0, answer_big, NULL, NULL), 0);
+    server_start(&s);
+    int fd[4];
+    for (size_t i = 0; i < CHY_ARRAY_LEN(fd); i++) {
+        fd[i] = dial(s.port);
+        say(fd[i], "GET /huge HTTP/1.1\r\nHost: a\r\n\r\n");
+        sleep_ms(50);
+    }
+    chy_net_counters(s.net, &counters);
+    assert_int_equal(counters.evicted, 2);
+    assert_int_equal(counters.open_connections, 2);
+    assert_int_equal(counters.buffered, 16 << 20);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(fd); i++) {
+        close(fd[i]);
+    }
+    server_stop(&s, 1000);
+}
+
 static void long_body_is_refused_before_it_is_read(void **state)
 {
     (void)state;
@@ -293,6 +319,7 @@ int main(void)
         cmocka_unit_test(slow_body_is_refused),
         cmocka_unit_test(idle_connection_is_closed),
         cmocka_unit_test(client_that_does_not_read_is_dropped),
+        cmocka_unit_test(unread_answers_give_way),
         cmocka_unit_test(long_body_is_refused_before_it_is_read),
         cmocka_unit_test(long_head_is_refused),
         cmocka_unit_test(memory_is_bounded),

@@ -50,6 +50,40 @@ static void pipelined_requests_are_answered_in_turn(void **state)
     server_stop(&s, 1000);
 }
 
+static void answer_slowly(struct chy_exchange *x, void *arg)
+{
+    sleep_ms(5);
+    answer_hello(x, arg);
+}
+
+/* A hundred requests at once are a hundred turns: another client is served between two of them. */
+static void pipelined_requests_let_others_go_first(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_counters counters;
+    char many[8000] = "";
+    server_new(&s, NULL);
+    assert_int_equal(chy_net_route(s.net, "GET", "/slow", 0, answer_slowly, NULL, NULL), 0);
+    server_start(&s);
+    for (int i = 0; i < 100; i++) {
+        strcat(many, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    int greedy = dial(s.port), other = dial(s.port);
+    ask(other, GET_HELLO, " 200 OK");
+    say(greedy, many);
+    sleep_ms(20);
+    ask(other, GET_HELLO, " 200 OK");
+    chy_net_counters(s.net, &counters);
+    assert_true(counters.requests < 50);
+    for (int i = 0; i < 100; i++) {
+        ask(greedy, "", " 200 OK");
+    }
+    close(greedy);
+    close(other);
+    server_stop(&s, 1000);
+}
+
 static void http10_is_answered_in_kind(void **state)
 {
     (void)state;
@@ -338,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keep_alive_serves_many),
         cmocka_unit_test(pipelined_requests_are_answered_in_turn),
+        cmocka_unit_test(pipelined_requests_let_others_go_first),
         cmocka_unit_test(http10_is_answered_in_kind),
         cmocka_unit_test(bodies_come_back),
         cmocka_unit_test(big_body_goes_both_ways),
