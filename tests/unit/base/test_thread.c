@@ -1,4 +1,4 @@
-/* Threads carry their names. */
+/* Threads carry their names, and are waited for no longer than allowed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
