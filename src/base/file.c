@@ -20,6 +20,8 @@ static chy_hresult read_all(int fd, const char *path, size_t max, struct chy_buf
         return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: %lld octets, at most %zu allowed",
                         path, (long long)st.st_size, max);
     }
+    /* Room for all of it at once: a buffer that grows leaves copies of a key behind. */
+    if (!chy_buf_reserve(out, (size_t)st.st_size + 4096)) return chy_fail_nomem(err, path);
     size_t total = 0;
     for (;;) {
         if (!chy_buf_reserve(out, 4096)) {

@@ -20,6 +20,11 @@ foreach(source ${fuzz_targets})
   endif()
   target_link_libraries(${target} PRIVATE ${layers} chy_flags)
 endforeach()
+if(NOT CHY_FUZZ)
+  add_test(NAME fuzz/campaign
+    COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/campaign.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/fuzz)
+  set_tests_properties(fuzz/campaign PROPERTIES LABELS slow TIMEOUT 86400)
+endif()
 # The layers themselves must report their branches to the fuzzer.
 if(CHY_FUZZ)
   foreach(layer base pki key store module ca net enrol admin daemon client cli)
