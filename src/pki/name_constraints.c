@@ -139,7 +139,8 @@ static struct chy_span uri_host(struct chy_span uri)
     if (at) host = chy_span_of(at + 1, host.n - (size_t)(at - host.p) - 1);
     const uint8_t *colon = host.n ? memchr(host.p, ':', host.n) : NULL;
     if (colon) host.n = (size_t)(colon - host.p);
-    return is_address(host) ? (struct chy_span){0} : host;
+    if (is_address(host)) host.n = 0;
+    return host;
 }
 
 static bool uri_inside(struct chy_span uri, struct chy_span base)
