@@ -8,7 +8,7 @@
 
 /* Places that only the Unix socket takes: the administrator gets in when the network is full. */
 #define LOCAL_PLACES 16
-/* Those who are being told that there is no place; the next ones are closed without a word. */
+/* Those who are being told in full that there is no place, and waited for. */
 #define REFUSED_PLACES 64
 /* Descriptors that are not connections: the store, modules, listeners. */
 #define OTHER_DESCRIPTORS 256
@@ -63,13 +63,27 @@ bool chy_room_for(struct chy_conn *c)
     return true;
 }
 
+/* What the socket takes at once; before its handshake a TLS client understands no text. */
+static void refuse_shortly(struct chy_conn *c)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                               "Retry-After: 1\r\nConnection: close\r\n\r\n";
+    union {
+        const char *in;
+        char *out;
+    } p = {.in = text};
+    uv_buf_t buf = uv_buf_init(p.out, sizeof(text) - 1);
+    if (c->peer.transport != CHY_TRANSPORT_TLS) (void)uv_try_write(&c->u.stream, &buf, 1);
+    CHY_COUNT(c->net->refused);
+    CHY_COUNT(c->net->status_class[5]);
+    chy_net_conn_close(c);
+}
+
 void chy_room_refuse(struct chy_conn *c)
 {
     struct chy_net *net = c->net;
-    /* Before its handshake a TLS client understands no text. */
     if (c->peer.transport == CHY_TRANSPORT_TLS || net->conn_n > places(c) + REFUSED_PLACES) {
-        CHY_COUNT(net->refused);
-        chy_net_conn_close(c);
+        refuse_shortly(c);
         return;
     }
     c->linger = true;
