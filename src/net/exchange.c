@@ -7,7 +7,7 @@
 #include <strings.h>
 
 /* Buffers are kept for the next request when they are no larger than this. */
-#define KEEP_MAX 65536
+#define KEEP_MAX 8192
 
 void chy_net_conn_trim(struct chy_buf *b)
 {

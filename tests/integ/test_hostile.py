@@ -269,6 +269,23 @@ class Crowds(Hostile):
         self.assertEqual(good.failed.value, 0)
         self.leave(crowd)
 
+    def test_used_and_idle(self):
+        """Connections that carried large bodies and large answers do not keep the memory of those."""
+        base = resident(self.pid)
+        post = b"POST /api/v1/requests HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\nAuthorization: Bearer %s\r\n" \
+               b"Content-Length: 60000\r\n\r\n" % self.d.info["token"].encode() + b"A" * 60000
+        crowd = self.crowd(900)
+        for s in crowd:
+            s.settimeout(20)
+            s.sendall(post)
+            self.assertEqual(read_answer(s)[0], 400)
+            s.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(read_answer(s)[0], 200)
+        grown = resident(self.pid) - base
+        print("%.0f MiB more" % grown, end=" ... ", flush=True)
+        self.assertLess(grown, 96)
+        self.leave(crowd)
+
     def test_the_local_socket_has_places_of_its_own(self):
         """A network full of requests under way: the administrator still gets in, the network is told to wait."""
         head = b"POST /api/v1/requests HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
