@@ -106,6 +106,9 @@ chy_hresult chy_config_load(struct chy_store *store, struct chy_config **out, st
 void chy_config_free(struct chy_config *c)
 {
     if (!c) return;
+    /* A thread that hangs in a module read it once, and is not joined: what it saw ends here. */
+    pthread_rwlock_wrlock(&c->lock);
+    pthread_rwlock_unlock(&c->lock);
     for (size_t i = 0; i < c->n; i++) {
         chy_free(c->entry[i].path);
         chy_free(c->entry[i].json);
