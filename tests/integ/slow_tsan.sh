@@ -14,7 +14,7 @@ cmake -S "$here/../.." -B "$build" $generator -DCMAKE_BUILD_TYPE=Debug -DCHY_SAN
 cmake --build "$build" >"$build/build.log" 2>&1 || { tail -n 40 "$build/build.log"; exit 1; }
 export CHANCERY_BIN="$build/bin" TSAN_OPTIONS="second_deadlock_stack=1 history_size=4 ${TSAN_OPTIONS:-}"
 unset CHANCERY_SLOW
-for name in issue pending http throwaway; do
+for name in issue pending http throwaway faults crash; do
     echo "== test_$name"
     python3 -B "$here/test_$name.py"
 done
