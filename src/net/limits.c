@@ -5,6 +5,7 @@
 #define LINGER_MS 1000
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 500
+#define TURNS_A_ROUND 4
 
 const struct chy_net_limits chy_net_limits_default = {
     .head_max = 16 * 1024,
@@ -88,15 +89,15 @@ void chy_wait_start(struct chy_net *net)
     uv_timer_start(&net->tick, on_tick, period, period);
 }
 
-/* One request of each, then the loop looks at all the others. */
+/* One request of each of a few, then the loop looks at all who send one at a time. */
 static void on_turns(uv_idle_t *turns)
 {
     struct chy_net *net = turns->data;
     struct chy_wait_list *list = &net->waits[CHY_WAIT_TURN];
-    for (struct chy_conn *c, *last = list->last; (c = list->first) != NULL;) {
+    for (unsigned n = 0; n < TURNS_A_ROUND && list->first; n++) {
+        struct chy_conn *c = list->first;
         unlink_wait(c);
         chy_net_conn_advance(c);
-        if (c == last) break;
     }
     if (!list->first) uv_idle_stop(turns);
 }
