@@ -64,6 +64,20 @@ static inline struct chy_exchange *wait_held(struct server *s)
     return NULL;
 }
 
+static inline struct chy_net_counters counters_of(struct server *s)
+{
+    struct chy_net_counters c;
+    chy_net_counters(s->net, &c);
+    return c;
+}
+
+/* A loaded machine takes its time: what must come is waited for, ten seconds at most. */
+#define EVENTUALLY(condition)                                                                      \
+    for (int tries_ = 0; !(condition); tries_++) {                                                 \
+        if (tries_ == 2000) fail_msg("never: %s", #condition);                                     \
+        sleep_ms(5);                                                                               \
+    }
+
 static inline void *run_server(void *arg)
 {
     struct server *s = arg;
