@@ -127,14 +127,15 @@ static void on_drain_end(uv_timer_t *timer)
     finish(timer->data);
 }
 
-/* Those between two requests are closed; the others are when their answer is out. */
+/* Those between two requests, or inside a head, are closed; the others are when their answer is
+ * out. Whoever sends a head slowly cannot hold the stop up. */
 static void begin_stop(struct chy_net *net)
 {
     if (net->stopping) return;
     net->stopping = true;
     chy_listeners_close(net);
     for (struct chy_conn *c = net->conns; c; c = c->next) {
-        if (c->state == CHY_CONN_HEAD && c->in_n == 0) chy_net_conn_close(c);
+        if (c->state == CHY_CONN_HEAD && c->wait != CHY_WAIT_TURN) chy_net_conn_close(c);
     }
     chy_net_check_drained(net);
 }

@@ -209,6 +209,24 @@ static void count(void *arg)
     (void)__atomic_add_fetch((int *)arg, 1, __ATOMIC_SEQ_CST);
 }
 
+static void slow_head_does_not_hold_the_stop_up(void **state)
+{
+    (void)state;
+    struct server s;
+    struct timespec a, b;
+    server_new(&s, NULL);
+    server_start(&s);
+    int fd = dial(s.port);
+    say(fd, "GET /hello HT");
+    sleep_ms(50);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    server_stop(&s, 8000);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_true(b.tv_sec - a.tv_sec < 4);
+    assert_true(at_end(fd));
+    close(fd);
+}
+
 static void stop_it(void *arg)
 {
     chy_net_stop(arg, 0);
@@ -296,6 +314,7 @@ int main(void)
         cmocka_unit_test(dual_stack_listener_shows_ipv4_plainly),
         cmocka_unit_test(inherited_socket_is_served),
         cmocka_unit_test(stop_drains),
+        cmocka_unit_test(slow_head_does_not_hold_the_stop_up),
         cmocka_unit_test(drain_has_an_end),
         cmocka_unit_test(unanswered_exchange_is_freed_with_the_net),
         cmocka_unit_test(posts_and_timers_run_on_the_loop),
