@@ -2,6 +2,7 @@
 
 Beside each crowd one well-behaved client issues certificates on a connection that it keeps. ALONE: rates are compared."""
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -353,6 +354,51 @@ class Flood(Hostile):
         self.assertGreaterEqual(self.d.metric("http_responses_total{class=\"4xx\"}") or 1, 1)
 
 
+class Sizes(Hostile):
+    """Bounds of what may be asked for: the last that fits, and the first that does not (docs/limits.md)."""
+
+    def put(self, path, value):
+        return self.d.ask("PUT", "/api/v1/config/" + path, value, {"Content-Type": "application/json"})
+
+    def test_bodies(self):
+        for method, path, most in (("POST", "/api/v1/requests", 192 << 10), ("PATCH", "/api/v1/requests/1", 192 << 10),
+                                   ("PUT", "/api/v1/config/x", 128 << 10), ("POST", "/api/v1/requests/1/deny", 4096), ("GET", "/metrics", 4096)):
+            with self.subTest(method=method, path=path):
+                self.assertNotIn(b"longer than this route takes", self.d.ask(method, path, b" " * most).body)
+                refused = self.d.ask(method, path, b" " * (most + 1))
+                self.assert_problem(refused, 413)
+                self.assertIn("longer than this route takes", refused.json["detail"])
+
+    def test_json(self):
+        submit = lambda body: self.d.ask("POST", "/api/v1/requests", body, {"Content-Type": "application/json"})
+        for body, status, fact in (("[" * 33 + "]" * 33, 400, "deep"),
+                                   ('{"request":{' + ",".join('"a%d":1' % i for i in range(1001)) + "}}", 413, "1000 members")):
+            with self.subTest(fact):
+                answer = submit(body)
+                self.assert_problem(answer, status)
+                self.assertIn(fact, answer.json["detail"])
+
+    def test_settings(self):
+        stem = "PolicyModules/policy-default/"
+        path = stem + "x" * (240 - len(stem))
+        self.assertEqual(self.put(path, '{"value":1}').status, 200)
+        self.assert_problem(self.put(path + "x", '{"value":1}'), 400)
+        self.assertEqual(self.put(path, json.dumps({"value": "v" * 65000})).status, 200)
+        self.assert_problem(self.put(path, json.dumps({"value": "v" * 65536})), 413)
+
+    def test_attributes(self):
+        csr = make_csr().decode()
+        kept = lambda attributes: self.d.ask("GET", "/api/v1/requests/%d" % self.d.submit(csr, attributes=attributes).json["request_id"]).json["attributes"]
+        self.assertEqual(len(kept({"a%d" % i: "v" for i in range(200)})), 128)
+        self.assertEqual(kept({"n" * 127: "v" * 4096, "n" * 128: "v", "w": "v" * 4097}), {"n" * 127: "v" * 4096})
+
+    def test_lists(self):
+        self.d.submit(make_csr())
+        for limit in ("0", "-1", "1000", "1001", "99999999999999999999", "x"):
+            with self.subTest(limit):
+                self.assertIn(len(self.d.ask("GET", "/api/v1/requests?limit=" + limit).json["requests"]), (1, 2))
+
+
 class Smuggling(Hostile):
     """Requests that two servers in a row might read as two different ones (RFC 9112 11.2)."""
 
@@ -380,7 +426,7 @@ class Smuggling(Hostile):
                 head, body = got.split(b"\r\n\r\n", 1)
                 self.assertRegex(head, rb"\r\nConnection: close(\r\n|$)")
                 self.assertRegex(head, rb"\r\nContent-Type: application/problem\+json(\r\n|$)")
-                self.assertIn(fact, daemon.json.loads(body)["detail"])
+                self.assertIn(fact, json.loads(body)["detail"])
 
     def test_where_a_head_ends(self):
         get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
