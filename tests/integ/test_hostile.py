@@ -101,7 +101,7 @@ class GoodClient:
         self.process.start()
         until(lambda: self.counter.value > 20)
 
-    def rate(self, seconds=6.0 if SLOW else 2.0, slices=5, meanwhile=None):
+    def rate(self, seconds=6.0 if SLOW else 1.5, slices=5, meanwhile=None):
         """Certificates per second: the median of some slices, for the machine may have other work."""
         rates = []
         for _ in range(slices):
