@@ -267,7 +267,8 @@ static bool step_body(struct chy_conn *c)
         refuse_parsed(c);
         return true;
     }
-    if (c->parser.req.chunked && !chy_charge_body(c, c->x.body.n - before)) {
+    /* What came, not what was promised: a promise would keep the room from others. */
+    if (!chy_room_for_body(c, c->x.body.n - before)) {
         c->linger = true;
         chy_exchange_refuse(c, 503, "body: too many octets are held already");
         return true;

@@ -69,11 +69,6 @@ static void refuse_route(struct chy_conn *c)
 static void read_body(struct chy_conn *c)
 {
     const struct chy_http_request *req = &c->parser.req;
-    if (!chy_charge_body(c, (size_t)req->length)) {
-        c->linger = true;
-        chy_exchange_refuse(c, 503, "body: too many octets are held already");
-        return;
-    }
     c->state = CHY_CONN_BODY;
     if (req->expect_continue && c->in_pos == c->in_n) chy_net_conn_send_interim(c);
 }

@@ -108,14 +108,6 @@ void chy_wait_turn(struct chy_conn *c)
     uv_idle_start(&c->net->turns, on_turns);
 }
 
-bool chy_charge_body(struct chy_conn *c, size_t n)
-{
-    size_t held = atomic_load_explicit(&c->net->buffered, memory_order_relaxed);
-    if (n > c->net->limits.buffered_max || held > c->net->limits.buffered_max - n) return false;
-    chy_charge(c, n);
-    return true;
-}
-
 void chy_charge(struct chy_conn *c, size_t n)
 {
     if (!n) return;

@@ -176,8 +176,6 @@ void chy_wait_arm(struct chy_conn *c, enum chy_wait wait);
 void chy_wait_setup(struct chy_net *net);
 void chy_wait_start(struct chy_net *net); /* the tick runs while there are connections */
 void chy_wait_turn(struct chy_conn *c);
-/* False when there is no room: nothing was charged. */
-bool chy_charge_body(struct chy_conn *c, size_t n);
 void chy_charge(struct chy_conn *c, size_t n); /* any thread that owns the exchange */
 void chy_discharge(struct chy_conn *c);
 
@@ -185,6 +183,8 @@ void chy_discharge(struct chy_conn *c);
 bool chy_room_for(struct chy_conn *c); /* who has just been accepted; may close another */
 void chy_room_refuse(struct chy_conn *c);
 void chy_room_descriptors(struct chy_net *net);
+/* False when there is no room: nothing was charged. */
+bool chy_room_for_body(struct chy_conn *c, size_t n);
 void chy_room_for_answer(struct chy_conn *c); /* which its client has not taken whole */
 
 /* conn.c */

@@ -10,6 +10,11 @@
 #define LOCAL_PLACES 16
 /* Those who are being told in full that there is no place, and waited for. */
 #define REFUSED_PLACES 64
+/* Nobody else takes the memory of a body or an answer that is under way for less than this. */
+#define HOLDING_MS 1000
+/* A body that is no longer than this part of all the memory, 8 KiB, always finds room: the number
+ * of connections bounds those. */
+#define SMALL_PART 8192
 /* Descriptors that are not connections: the store, modules, listeners. */
 #define OTHER_DESCRIPTORS 256
 
@@ -91,6 +96,40 @@ void chy_room_refuse(struct chy_conn *c)
     chy_exchange_refuse(c, 503, "connections: no place is free (RFC 9110 15.6.4)");
 }
 
+static void drop(struct chy_conn *c)
+{
+    CHY_COUNT(c->net->evicted);
+    chy_net_conn_close(c);
+    chy_discharge(c);
+}
+
+static struct chy_conn *oldest_holder(const struct chy_conn *but)
+{
+    static const enum chy_wait kinds[] = {CHY_WAIT_BODY, CHY_WAIT_WRITE};
+    uint64_t now = uv_now(&but->net->loop);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(kinds); i++) {
+        const struct chy_wait_list *list = &but->net->waits[kinds[i]];
+        struct chy_conn *c = list->first == but ? but->wait_next : list->first;
+        if (c && c->deadline - list->timeout_ms + HOLDING_MS <= now) return c;
+    }
+    return NULL;
+}
+
+bool chy_room_for_body(struct chy_conn *c, size_t n)
+{
+    const struct chy_net *net = c->net;
+    size_t max = net->limits.buffered_max;
+    bool small = c->x.body.n <= max / SMALL_PART;
+    while (!small &&
+           (n > max || atomic_load_explicit(&net->buffered, memory_order_relaxed) > max - n)) {
+        struct chy_conn *oldest = oldest_holder(c);
+        if (!oldest) return false;
+        drop(oldest);
+    }
+    chy_charge(c, n);
+    return true;
+}
+
 /* Answers that nobody fetches give way to those of others, the oldest first. */
 void chy_room_for_answer(struct chy_conn *c)
 {
@@ -98,10 +137,7 @@ void chy_room_for_answer(struct chy_conn *c)
     struct chy_wait_list *list = &net->waits[CHY_WAIT_WRITE];
     while (atomic_load_explicit(&net->buffered, memory_order_relaxed) > net->limits.buffered_max &&
            list->first && list->first != c) {
-        struct chy_conn *oldest = list->first;
-        CHY_COUNT(net->evicted);
-        chy_net_conn_close(oldest);
-        chy_discharge(oldest);
+        drop(list->first);
     }
 }
 
