@@ -216,7 +216,7 @@ class Crowds(Hostile):
         self.leave(crowd)
 
     def test_slow_connections(self):
-        head = b"POST /api/v1/requests HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nContent-Type: application/pkcs10\r\n"
+        head = b"POST /api/v1/requests HTTP/1.1\r\nHost: localhost\r\nContent-Length: 196608\r\nContent-Type: application/pkcs10\r\n"
         sent = {}
 
         def gather():
@@ -266,6 +266,28 @@ class Crowds(Hostile):
         good, crowd = self.assert_unharmed(gather)
         grown = resident(self.pid) - base
         self.assertLess(grown, 96)
+        good.end()
+        self.assertEqual(good.failed.value, 0)
+        self.leave(crowd)
+
+    def test_unfinished_bodies(self):
+        """More than the daemon holds of bodies that never end: those who ask for little are served meanwhile."""
+        base = resident(self.pid)
+        text = b"POST /api/v1/requests HTTP/1.1\r\nHost: x\r\nContent-Length: 196608\r\n\r\n" + b"A" * 180000
+
+        def gather():
+            crowd = self.crowd(600)
+            for s in crowd:
+                s.settimeout(5)
+                with contextlib.suppress(OSError):
+                    s.sendall(text)
+                s.setblocking(False)
+            return crowd
+
+        good, crowd = self.assert_unharmed(gather)
+        grown = resident(self.pid) - base
+        print("%.0f MiB more" % grown, end=" ... ", flush=True)
+        self.assertLess(grown, 192)
         good.end()
         self.assertEqual(good.failed.value, 0)
         self.leave(crowd)
