@@ -112,6 +112,7 @@ struct chy_ca {
     pthread_mutex_t clock_lock;
     chy_time wall_at_start, last_known;
     int64_t mono_at_start;
+    atomic_bool unsettled; /* an intent was left for later */
     pthread_t healer;
     bool healer_runs;
     pthread_cond_t healer_wake;

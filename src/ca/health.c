@@ -151,10 +151,24 @@ static void probe_store(struct chy_ca *ca)
         return;
     }
     clear_trouble(ca, CHY_TROUBLE_STORE);
-    if (chy_settle(ca, &err) != CHY_S_OK) {
+    chy_outbox_healed(ca);
+}
+
+static void look_after(struct chy_ca *ca)
+{
+    struct chy_err err = {0};
+    check_clock(ca);
+    check_ca_cert(ca);
+    if (atomic_load(&ca->trouble) & CHY_TROUBLE_STORE) probe_store(ca);
+    if (!atomic_load(&ca->trouble) && atomic_load(&ca->unsettled) &&
+        chy_settle(ca, &err) != CHY_S_OK) {
         chy_log(CHY_LOG_LEVEL_ERROR, "ca.settle", "error", err.text, NULL);
     }
-    chy_outbox_healed(ca);
+}
+
+static bool is_well(struct chy_ca *ca)
+{
+    return !atomic_load(&ca->trouble) && !atomic_load(&ca->unsettled);
 }
 
 static void *heal(void *arg)
@@ -164,14 +178,10 @@ static void *heal(void *arg)
     while (!(atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING)) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += atomic_load(&ca->trouble) ? PROBE_PERIOD_S : IDLE_PERIOD_S;
+        until.tv_sec += is_well(ca) ? IDLE_PERIOD_S : PROBE_PERIOD_S;
         int rc = pthread_cond_timedwait(&ca->healer_wake, &ca->health_lock, &until);
         pthread_mutex_unlock(&ca->health_lock);
-        if (rc == ETIMEDOUT) {
-            check_clock(ca);
-            check_ca_cert(ca);
-            if (atomic_load(&ca->trouble) & CHY_TROUBLE_STORE) probe_store(ca);
-        }
+        if (rc == ETIMEDOUT) look_after(ca);
         pthread_mutex_lock(&ca->health_lock);
     }
     pthread_mutex_unlock(&ca->health_lock);

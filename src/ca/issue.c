@@ -171,8 +171,14 @@ static void say_issued(struct chy_request *r)
 
 void chy_issue_sign(struct chy_request *r, struct chy_worker *w)
 {
-    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
-    if (hr == CHY_S_OK) hr = sign(r, w);
+    /* What was approved is not lost for a clock or a disk: the intent stays and is finished later.
+     */
+    if (chy_health_may_issue(r->ca, &r->err) != CHY_S_OK) {
+        atomic_store(&r->ca->unsettled, true);
+        chy_pipeline_refuse(r);
+        return;
+    }
+    chy_hresult hr = sign(r, w);
     if (hr == CHY_S_OK) {
         say_issued(r);
     } else {

@@ -9,7 +9,7 @@
 #include "ca/ca_internal.h"
 
 /* Events are told and crossed off in batches, unless that would keep one waiting. */
-enum { BATCH = 64, GATHER_US = 1000, CROSSING_US = 10000 };
+enum { BATCH = 64, GATHER_US = 1000, CROSSING_US = 10000, RETRY_US = 500000 };
 
 void chy_outbox_owe(struct chy_request *r)
 {
@@ -118,7 +118,12 @@ static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
     return NULL;
 }
 
-enum told { TOLD, STILL_OWED, LOST /* this thread was given up: touch nothing */ };
+enum told {
+    TOLD,
+    STILL_OWED,
+    UNREAD, /* the store fails */
+    LOST    /* this thread was given up: touch nothing */
+};
 
 /* AD CS: a Notify that fails is logged and otherwise ignored. One that was never made, because the
  * module is out of use, stays owed. */
@@ -165,21 +170,28 @@ static bool deliver_request(struct chy_ca *ca, struct chy_request *r)
     return true;
 }
 
-static bool deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
+static enum told deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
 {
     struct chy_request *r = chy_request_new(ca);
     struct chy_row row;
-    bool alive = true;
-    if (!r) return true;
-    if (ca->store->ops->get(ca->store, e->request_id, &r->arena, &row, &r->err) == CHY_S_OK &&
-        chy_request_from_row(r, &row, &r->err) == CHY_S_OK) {
-        alive = deliver(ca, r, e->module, e->event, e->seq);
+    enum told told = STILL_OWED;
+    if (!r) return UNREAD;
+    chy_hresult hr = ca->store->ops->get(ca->store, e->request_id, &r->arena, &row, &r->err);
+    /* What is not there or is no row will not become one. */
+    bool again =
+        hr != CHY_S_OK && hr != CHY_CERTSRV_E_PROPERTY_EMPTY && hr != CHY_ERROR_INVALID_DATA;
+    if (hr == CHY_S_OK) hr = chy_request_from_row(r, &row, &r->err);
+    if (hr == CHY_S_OK) {
+        if (!deliver(ca, r, e->module, e->event, e->seq)) return LOST;
     } else {
         chy_log(CHY_LOG_LEVEL_ERROR, "exit.unreadable", "error", r->err.text, NULL);
-        atomic_store(&ca->exit_done_seq, e->seq);
+        if (again)
+            told = UNREAD;
+        else
+            atomic_store(&ca->exit_done_seq, e->seq);
     }
-    if (alive) chy_request_unref(r);
-    return alive;
+    chy_request_unref(r);
+    return told;
 }
 
 /* Reads what is owed beyond the last delivered number. */
@@ -196,21 +208,39 @@ static enum told catch_up_batch(struct chy_ca *ca)
         chy_log(CHY_LOG_LEVEL_ERROR, "exit.outbox", "error", err.text, NULL);
         n = 0;
     }
-    bool alive = true;
-    for (size_t i = 0; i < n && alive; i++)
-        alive = deliver_entry(ca, &entry[i]);
+    enum told told = hr != CHY_S_OK ? UNREAD : n ? STILL_OWED : TOLD;
+    for (size_t i = 0; i < n && told == STILL_OWED; i++)
+        told = deliver_entry(ca, &entry[i]);
     chy_arena_free(&a);
-    if (alive) write_crossings(ca);
-    return !alive ? LOST : n ? STILL_OWED : TOLD;
+    if (told != LOST) write_crossings(ca);
+    return told;
 }
 
-/* False: the thread is lost. */
-static bool catch_up(struct chy_ca *ca)
+static enum told catch_up_once(struct chy_ca *ca)
 {
     enum told told;
     while ((told = catch_up_batch(ca)) == STILL_OWED) {
     }
-    return told != LOST;
+    return told;
+}
+
+/* Until nothing is owed beyond the last delivered number: a store that cannot be read is asked
+ * again until it can, or the CA stops. False: the thread is lost. */
+static bool catch_up(struct chy_ca *ca)
+{
+    while (atomic_load(&ca->exit_behind)) {
+        enum told told = catch_up_once(ca);
+        if (told == TOLD) {
+            atomic_store(&ca->exit_behind, false);
+            told = catch_up_once(ca); /* committed between the last look and the flag */
+        }
+        if (told == LOST) return false;
+        if (told != UNREAD) continue;
+        if (atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING) return true;
+        atomic_store(&ca->exit_behind, true);
+        chy_queue_gather(&ca->exit_queue, SIZE_MAX, RETRY_US);
+    }
+    return true;
 }
 
 /* What was taken is kept in the CA: a dispatcher that is lost inside a module leaves it to the
@@ -233,11 +263,7 @@ static void *dispatch(void *arg)
 {
     struct chy_ca *ca = arg;
     for (;;) {
-        if (atomic_load(&ca->exit_behind)) {
-            if (!catch_up(ca)) return NULL;
-            atomic_store(&ca->exit_behind, false);
-            if (!catch_up(ca)) return NULL; /* committed between the last look and the flag */
-        }
+        if (!catch_up(ca)) return NULL;
         struct chy_request *r = next_told(ca);
         if (!r || !deliver_request(ca, r)) return NULL;
     }

@@ -100,6 +100,7 @@ static void final_done(struct chy_write *w, void *arg)
 {
     struct chy_request *r = arg;
     if (w->result != CHY_S_OK) {
+        atomic_store(&r->ca->unsettled, true);
         chy_health_store_failed(r->ca, &w->err);
         chy_err_clear(&r->err);
         chy_fail(&r->err, w->result, "request %d: its outcome could not be stored: %s", r->id,

@@ -30,14 +30,25 @@ static void settled(const struct chy_outcome *o, void *arg)
             NULL);
 }
 
+/* The list of intents may be older than the end of a request that was on its way then. */
+static bool still_active(struct chy_request *r, int32_t id)
+{
+    struct chy_store *store = r->ca->store;
+    struct chy_row row;
+    return store->ops->get(store, id, &r->arena, &row, &r->err) != CHY_S_OK ||
+           row.disposition == CHY_DB_DISP_ACTIVE;
+}
+
 static bool settle_one(const struct chy_intent *intent, void *arg)
 {
     struct pass *p = arg;
     if (!chy_ids_lock(p->ca, intent->row.id)) return true; /* still on its way */
     struct chy_request *r = chy_request_new(p->ca);
-    if (!r) {
+    if (!r || !still_active(r, intent->row.id)) {
+        if (!r) atomic_store(&p->ca->unsettled, true);
         chy_ids_unlock(p->ca, intent->row.id);
-        return false;
+        chy_request_unref(r);
+        return r != NULL;
     }
     p->n++;
     r->done = settled;
@@ -55,7 +66,9 @@ static bool settle_one(const struct chy_intent *intent, void *arg)
 chy_hresult chy_settle(struct chy_ca *ca, struct chy_err *err)
 {
     struct pass p = {.ca = ca};
+    atomic_store(&ca->unsettled, false);
     chy_hresult hr = ca->store->ops->intents(ca->store, settle_one, &p, err);
+    if (hr != CHY_S_OK) atomic_store(&ca->unsettled, true);
     if (hr == CHY_S_OK && p.n) {
         char n[24];
         snprintf(n, sizeof(n), "%zu", p.n);

@@ -18,7 +18,8 @@ from daemon import CSR_TYPE, Case, Daemon, make_ca, make_csr, until
 POINTS = ("intake.after_id", "intake.after_policy", "intent.before_write", "intent.after_commit", "sign.before", "sign.after",
           "final.before_write", "final.after_commit", "reply.before", "exit.before", "exit.after", "store.before_commit",
           "store.after_commit")
-RANDOM_ROUNDS = 12
+SLOW = bool(os.environ.get("CHANCERY_SLOW"))
+TIMES, RANDOM_ROUNDS = (15, 120) if SLOW else (1, 12)  # 510 lives among the slow tests, 38 else
 ISSUED, PENDING, DENIED = 20, 9, 31
 
 
@@ -88,6 +89,7 @@ class Kill(Case):
             d.set("ExitModules/exit-publish/Folder", self.out)
             d.set("ExitModules/exit-publish/Always", 1)
         self.ledger = Ledger()
+        self.lives = 0
         self.random = random.Random(int(os.environ.get("CHANCERY_SEED", "1")))
 
     def begin(self, fault=None):
@@ -128,6 +130,7 @@ class Kill(Case):
 
     def life(self, fault=None, seconds=None):
         before = set(self.ledger.told)
+        self.lives += 1
         d = self.begin(fault)
         clients = [Client(d.socket, self.ledger, kinds)
                    for kinds in (("issue",), ("issue",), ("issue", "deny"), ("pend", "issue"))]
@@ -146,8 +149,8 @@ class Kill(Case):
         return sorted(set(self.ledger.told) - before)
 
     def test_rounds(self):
-        rounds = [("%s:%d:kill" % (p, self.random.randint(1, 30)), None) for p in POINTS]
-        rounds += [("%s:%d:kill" % (p, self.random.randint(1, 4)), None) for p in POINTS]
+        rounds = [("%s:%d:kill" % (p, self.random.randint(1, 30)), None) for p in POINTS * TIMES]
+        rounds += [("%s:%d:kill" % (p, self.random.randint(1, 4)), None) for p in POINTS * TIMES]
         rounds += [(None, self.random.uniform(0.02, 0.6)) for _ in range(RANDOM_ROUNDS)]
         self.random.shuffle(rounds)
         for n, (fault, seconds) in enumerate(rounds):
@@ -194,7 +197,7 @@ class Kill(Case):
         for id, (_, _, der) in certificates.items():
             with open(os.path.join(self.out, "%d.cer" % id), "rb") as f:
                 self.assertEqual(f.read(), der, id)
-        print("%d requests told, %d certificates in the database" % (len(self.ledger.told), len(certificates)))
+        print("%d lives, %d requests told, %d certificates in the database" % (self.lives, len(self.ledger.told), len(certificates)))
 
 
 if __name__ == "__main__":

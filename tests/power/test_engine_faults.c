@@ -147,6 +147,65 @@ static void run(unsigned calls, int code, bool for_good)
     power_end(&p);
 }
 
+/* As after a cut before the crossing-off. */
+static void owe_again(struct power *p)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open(p->db, &db) != SQLITE_OK ||
+        sqlite3_exec(db, "INSERT INTO outbox SELECT id,id,1,'example-exit' FROM request", NULL,
+                     NULL, NULL) != SQLITE_OK)
+        POWER_FAIL(p, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* Opens it while the n-th read fails; false when there is none. */
+static bool open_with_fault(struct power *p, unsigned long n)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    const struct cut_fault f = {.calls = CUT_READ, .at = n, .code = SQLITE_IOERR_READ};
+    struct chy_err err = {0};
+    struct chy_ca_options o = {.dir = p->e.dir,
+                               .host = "host",
+                               .module_dir = TEST_MODULES,
+                               .workers = p->e.workers,
+                               .clock = &p->e.clock,
+                               .throwaway = true,
+                               .cache_kib = 1024};
+    cut_disk_fault(p->disk, &f);
+    if (chy_ca_open(&o, &p->e.ca, &err) != CHY_S_OK) {
+        p->e.ca = NULL;
+        engine_open(&p->e);
+    }
+    for (int i = 0; i < 5 && !cut_disk_hits(p->disk); i++)
+        nanosleep(&pause, NULL);
+    bool struck = cut_disk_hits(p->disk) > 0;
+    cut_disk_fault(p->disk, NULL);
+    return struck;
+}
+
+static void test_owed_events_arrive_although_a_read_failed(void **state)
+{
+    struct power p = {.may_fail = true};
+    struct chy_buf csr;
+    bool struck = true;
+    (void)state;
+    power_make(&p, "1", false);
+    make_csr("www.example.test", &csr);
+    for (p.round = 1; struck; p.round++) {
+        engine_open(&p.e);
+        run_clients(&p, &csr);
+        power_audit_delivered(&p);
+        engine_shut(&p.e);
+        owe_again(&p);
+        struck = open_with_fault(&p, p.round);
+        power_audit_delivered(&p);
+        engine_shut(&p.e);
+        power_forget(&p);
+    }
+    chy_buf_free(&csr);
+    power_end(&p);
+}
+
 #define FAULT_TEST(name, calls, code, for_good)                                                    \
     static void name(void **state)                                                                 \
     {                                                                                              \
@@ -165,10 +224,14 @@ FAULT_TEST(test_read_fails_once, CUT_READ, SQLITE_IOERR_READ, false)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_disk_full),       cmocka_unit_test(test_disk_full_once),
-        cmocka_unit_test(test_write_fails),     cmocka_unit_test(test_sync_fails),
-        cmocka_unit_test(test_sync_fails_once), cmocka_unit_test(test_read_fails),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_disk_full_once),
+        cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_sync_fails),
+        cmocka_unit_test(test_sync_fails_once),
+        cmocka_unit_test(test_read_fails),
         cmocka_unit_test(test_read_fails_once),
+        cmocka_unit_test(test_owed_events_arrive_although_a_read_failed),
     };
     chy_log_setup(CHY_LOG_LEVEL_ERROR, CHY_LOG_FORMAT_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,9 +210,18 @@ static void test_an_intent_left_behind_is_finished_as_it_was_meant(void **state)
     must(chy_store_open_sqlite(e.dir, 1024, &store, &err), &err);
     must(chy_store_write_wait(store, &w, &err), &err);
     chy_store_close(store);
-    engine_open(&e);
     struct chy_row done;
-    for (int i = 0; i < 200; i++) {
+    e.wall_shift = INT64_C(-3600) * CHY_US_PER_S; /* nothing is signed, and nothing given up */
+    engine_open(&e);
+    nanosleep(&(struct timespec){0, 200000000}, NULL);
+    must(chy_ca_request(e.ca, &officer, a.id + 100, &arena, &done, &err), &err);
+    assert_int_equal(done.disposition, CHY_DB_DISP_ACTIVE);
+    engine_shut(&e);
+    engine_open(&e);
+    must(chy_ca_request(e.ca, &officer, a.id + 100, &arena, &done, &err), &err);
+    assert_int_equal(done.disposition, CHY_DB_DISP_ACTIVE);
+    e.wall_shift = 0;
+    for (int i = 0; i < 400; i++) {
         must(chy_ca_request(e.ca, &officer, a.id + 100, &arena, &done, &err), &err);
         if (done.disposition != CHY_DB_DISP_ACTIVE) break;
         nanosleep(&(struct timespec){0, 20000000}, NULL);
