@@ -151,6 +151,10 @@ static void process(struct chy_buf *b, struct chy_service *s)
     }
     head(b, "http_connections", "gauge", "Open connections");
     chy_buf_addf(b, "chancery_http_connections %u\n", n.open_connections);
+    head(b, "http_refused_total", "counter", "Connections and requests refused for what they were");
+    chy_buf_addf(b, "chancery_http_refused_total %llu\n", (unsigned long long)n.refused);
+    head(b, "http_evicted_total", "counter", "Connections closed to make room for others");
+    chy_buf_addf(b, "chancery_http_evicted_total %llu\n", (unsigned long long)n.evicted);
     head(b, "tls_handshakes_total", "counter", "TLS handshakes");
     chy_buf_addf(b, "chancery_tls_handshakes_total %llu\n", (unsigned long long)n.tls_handshakes);
     head(b, "process_cpu_seconds_total", "counter", "CPU time of the process");

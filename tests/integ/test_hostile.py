@@ -197,7 +197,7 @@ class Crowds(Hostile):
         base = resident(self.pid)
         n = min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200)
         good, crowd = self.assert_unharmed(lambda: self.crowd(n * 8 // 10) + self.crowd(n - n * 8 // 10, "url"))
-        self.assertTrue(until(lambda: self.states(crowd)[0] <= PLACES, 3), "the surplus is still there")
+        self.assertTrue(until(lambda: self.states(crowd)[0] <= PLACES, 3, 0.3), "the surplus is still there")
         silent, told = self.states(crowd)
         for text in told:
             self.assertTrue(text in (b"", b"reset") or text.startswith(b"HTTP/1.1 503 "), text[:200])
@@ -211,6 +211,8 @@ class Crowds(Hostile):
         time.sleep(1.2)
         for ask in (self.d.ask, self.d.ask_http, self.d.ask_tls):
             self.assertEqual(ask("GET", "/healthz").status, 200)
+        self.assertGreaterEqual(self.d.metric("http_evicted_total"), 1)
+        self.assertGreaterEqual(self.d.metric("http_refused_total"), 1)
         good.end()
         self.assertEqual(good.failed.value, 0)
         self.leave(crowd)
