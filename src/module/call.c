@@ -55,7 +55,7 @@ chy_hresult chy_call_begin(struct chy_instance *i, void *request, enum chy_asker
         return out_of_use(i, err);
     }
     if (!entered) return chy_fail(err, CHY_ERROR_TIMEOUT, "module %s is busy", i->name);
-    out->context = chy_context_begin(i, request, asker);
+    out->context = chy_context_begin(i, request, asker, &out->number);
     if (!out->context) {
         if (!i->concurrent) gate_leave(i);
         return chy_fail(err, CHY_ERROR_BUSY, "module %s: too many calls at once", i->name);

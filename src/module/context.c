@@ -20,15 +20,16 @@ static int32_t fresh_number(struct chy_modules *ms, size_t slot)
     return (int32_t)((r ? r : 1) << 9 | (uint32_t)slot);
 }
 
-struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker)
+struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker,
+                                      int32_t *number)
 {
     struct chy_modules *ms = i->ms;
     pthread_mutex_lock(&ms->lock);
     struct chy_context *c = ms->free_context;
-    int32_t number = 0;
+    *number = 0;
     if (c) {
         ms->free_context = c->next_free;
-        number = fresh_number(ms, (size_t)(c - ms->context));
+        *number = fresh_number(ms, (size_t)(c - ms->context));
         ms->active++;
         if (ms->parked) pthread_cond_signal(&ms->wake);
     }
@@ -41,7 +42,7 @@ struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enu
     c->asker = asker;
     c->instance = i;
     c->deadline = chy_monotonic(ms->config.clock) + (int64_t)ms->config.call_timeout_ms * 1000;
-    c->number = number;
+    c->number = *number;
     pthread_mutex_unlock(&c->lock);
     current = c;
     return c;

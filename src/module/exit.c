@@ -44,7 +44,7 @@ chy_hresult chy_exit_notify(struct chy_instance *i, chy_long event, void *reques
     *abandoned = false;
     chy_hresult hr = chy_call_begin(i, request, CHY_ASKER_EXIT, &call, err);
     if (hr != CHY_S_OK) return hr;
-    chy_long context = request ? call.context->number : 0;
+    chy_long context = request ? call.number : 0;
     chy_variant args[] = {chy_arg_long(event), chy_arg_long(context)};
     hr = i->late ? chy_late_call(&i->object, "Notify", args, 2, NULL, err)
                  : i->exit.vt->notify(i->exit.self, event, context);

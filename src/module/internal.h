@@ -82,7 +82,8 @@ void chy_object_discard(const chy_object *o); /* one whose table was refused */
 void chy_gate_wake(struct chy_instance *i);
 
 /* context.c */
-struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker);
+struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enum chy_asker asker,
+                                      int32_t *number);
 /* True: the deadline passed while the call ran; what it was about is no longer ours. */
 bool chy_context_end(struct chy_context *c);
 /* Locks the live context of that number, NULL when it is dead; unlock with chy_context_leave. */
@@ -117,6 +118,7 @@ chy_variant chy_arg_long(chy_long l);
 /* call.c: begins a call under the instance's promise, and ends it */
 struct chy_running {
     struct chy_context *context;
+    int32_t number; /* of the context when the call began: the deadline takes the context's own */
     int64_t started;
 };
 CHY_MUST_USE chy_hresult chy_call_begin(struct chy_instance *i, void *request, enum chy_asker asker,

@@ -88,7 +88,7 @@ enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, v
         *status = hr;
         return CHY_VERDICT_FAILED;
     }
-    chy_long context = call.context->number;
+    chy_long context = call.number;
     hr = i->late ? late_verify(i, config, context, is_new, &disposition, &own)
                  : i->policy.vt->verify_request(i->policy.self, config, context, is_new, 0,
                                                 &disposition);
