@@ -79,7 +79,7 @@ char *chy_arena_strdup(struct chy_arena *a, const char *s);
 struct chy_span chy_arena_dup(struct chy_arena *a, struct chy_span s); /* {NULL,0} when over max */
 char *chy_arena_printf(struct chy_arena *a, const char *fmt, ...) CHY_PRINTF(2, 3);
 
-/* malloc family behind one counter for fault tests; NULL when memory is short. */
+/* The malloc family, all of it behind these: NULL when memory is short. */
 void *chy_malloc(size_t n);
 void *chy_calloc(size_t n, size_t size);
 void *chy_realloc(void *p, size_t n);
