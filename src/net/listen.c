@@ -1,4 +1,7 @@
-/* Listening sockets: TCP by address, the Unix socket by path, or one that was inherited. */
+/* Listening sockets: TCP by address, the Unix socket by path, or one that was inherited. They are
+ * watched and accepted from here and not by uv_listen, which tries again at once, without end and
+ * ahead of everybody else, where the system refuses (accept(2): EMFILE, ENFILE, ENOBUFS, ENOMEM).
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,12 +17,9 @@
 /* What the kernel keeps of an answer that its client does not read: it would grow to megabytes. */
 #define SEND_BUFFER 65536
 
-static int open_handle(struct chy_net *net, uv_tcp_t *tcp, uv_pipe_t *pipe,
-                       enum chy_transport transport)
-{
-    return transport == CHY_TRANSPORT_UNIX ? uv_pipe_init(&net->loop, pipe, 0)
-                                           : uv_tcp_init(&net->loop, tcp);
-}
+/* Of one socket in one round of the loop: then those who are in have their turn. */
+#define ACCEPTS_A_ROUND 16
+#define PAUSE_MS 100
 
 static bool has_certificate(struct chy_net *net)
 {
@@ -29,50 +29,96 @@ static bool has_certificate(struct chy_net *net)
     return yes;
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void watch(struct chy_listener *l);
+
+static void on_pause_end(uv_timer_t *timer)
 {
-    struct chy_listener *l = stream->data;
-    struct chy_net *net = l->net;
-    if (status < 0 || net->stopping) return;
-    l->waits = l->transport == CHY_TRANSPORT_TLS && !has_certificate(net);
-    if (l->waits) return; /* libuv stops accepting until this connection is taken */
-    struct chy_conn *c = chy_net_conn_new(net, l->transport);
-    if (!c) return;
-    CHY_COUNT(net->connections);
-    (void)open_handle(net, &c->u.tcp, &c->u.pipe, l->transport);
+    watch(timer->data);
+}
+
+/* The system refuses: what waits in the backlog is asked for again a moment later. */
+static void pause_listener(struct chy_listener *l, int e)
+{
+    if (!l->refused)
+        chy_log(CHY_LOG_LEVEL_WARNING, "net.accept", "error",
+                uv_strerror(uv_translate_sys_error(e)), NULL);
+    l->refused = true;
+    (void)uv_poll_stop(&l->poll);
+    (void)uv_timer_start(&l->pause, on_pause_end, PAUSE_MS, 0);
+}
+
+static int open_handle(struct chy_conn *c, int fd)
+{
+    uv_loop_t *loop = &c->net->loop;
+    bool local = c->peer.transport == CHY_TRANSPORT_UNIX;
+    (void)(local ? uv_pipe_init(loop, &c->u.pipe, 0) : uv_tcp_init(loop, &c->u.tcp));
     c->u.handle.data = c;
-    if (uv_accept(stream, &c->u.stream) != 0) {
+    return local ? uv_pipe_open(&c->u.pipe, fd) : uv_tcp_open(&c->u.tcp, fd);
+}
+
+static bool let_in(struct chy_listener *l, int fd)
+{
+    struct chy_conn *c = chy_net_conn_new(l->net, l->transport);
+    if (!c) {
+        close(fd);
+        return false;
+    }
+    CHY_COUNT(l->net->connections);
+    if (open_handle(c, fd) != 0) {
+        close(fd);
         chy_net_conn_close(c);
-        return;
+        return true;
     }
     chy_peer_fill(c);
     if (!chy_room_for(c)) {
         chy_room_refuse(c);
-        return;
+        return true;
     }
     if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_tcp_nodelay(&c->u.tcp, 1);
     chy_net_conn_start(c, l->transport == CHY_TRANSPORT_TLS);
+    return true;
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    struct chy_listener *l = poll->data;
+    (void)status, (void)events; /* what is wrong with the socket accept says, too */
+    l->waits = l->transport == CHY_TRANSPORT_TLS && !has_certificate(l->net);
+    if (l->waits) (void)uv_poll_stop(poll);
+    for (int i = 0; i < ACCEPTS_A_ROUND && l->open && !l->waits; i++) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+        if (fd < 0 && errno == EAGAIN) return;
+        int e = fd < 0 ? errno : let_in(l, fd) ? 0 : ENOMEM;
+        if (e) {
+            pause_listener(l, e);
+            return;
+        }
+        l->refused = false;
+    }
+}
+
+static void watch(struct chy_listener *l)
+{
+    (void)uv_poll_start(&l->poll, UV_READABLE, on_connection);
 }
 
 void chy_listeners_resume(void *arg)
 {
     struct chy_net *net = arg;
     for (struct chy_listener *l = net->listeners; l; l = l->next) {
-        if (l->open && l->waits && !uv_is_closing(&l->u.handle)) on_connection(&l->u.stream, 0);
+        if (l->open && l->waits) watch(l);
     }
-}
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-    struct chy_listener *l = handle->data;
-    l->open = false;
 }
 
 void chy_listeners_close(struct chy_net *net)
 {
     for (struct chy_listener *l = net->listeners; l; l = l->next) {
-        if (!l->open || uv_is_closing(&l->u.handle)) continue;
-        uv_close(&l->u.handle, on_listener_closed);
+        if (!l->open) continue;
+        l->open = false;
+        uv_close((uv_handle_t *)&l->poll, NULL);
+        uv_close((uv_handle_t *)&l->pause, NULL);
+        close(l->fd);
         if (l->path) (void)unlink(l->path);
     }
 }
@@ -87,30 +133,55 @@ void chy_listeners_free(struct chy_net *net)
     }
 }
 
-static struct chy_listener *listener_new(struct chy_net *net, enum chy_transport transport)
+/* Owns fd and path from the call on, on failure too. */
+static chy_hresult listen_on(struct chy_net *net, int fd, enum chy_transport transport, char *path,
+                             const char *what, struct chy_err *err)
 {
+    int size = SEND_BUFFER, e;
     struct chy_listener *l = chy_calloc(1, sizeof(*l));
-    if (!l) return NULL;
-    l->net = net;
-    l->transport = transport;
-    if (open_handle(net, &l->u.tcp, &l->u.pipe, transport) != 0) {
-        chy_free(l);
-        return NULL;
+    if (!l) {
+        e = UV_ENOMEM;
+        goto out;
     }
-    l->u.handle.data = l;
-    l->open = true;
-    l->next = net->listeners;
+    *l = (struct chy_listener){.net = net,
+                               .fd = fd,
+                               .transport = transport,
+                               .path = path,
+                               .open = true,
+                               .next = net->listeners};
+    if (transport != CHY_TRANSPORT_UNIX)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    e = listen(fd, BACKLOG) == 0 ? 0 : uv_translate_sys_error(errno);
+    if (e == 0) e = uv_poll_init(&net->loop, &l->poll, fd);
+    if (e != 0) goto out;
+    (void)uv_timer_init(&net->loop, &l->pause);
+    l->poll.data = l->pause.data = l;
     net->listeners = l;
-    return l;
+    watch(l);
+    return CHY_S_OK;
+out:
+    chy_free(l);
+    close(fd);
+    if (path) (void)unlink(path);
+    chy_free(path);
+    return e == UV_ENOMEM ? chy_fail_nomem(err, what) : chy_fail_uv(err, e, what);
 }
 
-/* A failed listener stays in the list and is closed with the others. */
-static chy_hresult listen_on(struct chy_listener *l, int e, const char *what, struct chy_err *err)
+/* An address of either family; [::] takes IPv4 clients as well (RFC 3493 5.3). */
+static int bind_tcp(const struct sockaddr_storage *a)
 {
-    int size = SEND_BUFFER;
-    if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_send_buffer_size(&l->u.handle, &size);
-    if (e == 0) e = uv_listen(&l->u.stream, BACKLOG, on_connection);
-    return e == 0 ? CHY_S_OK : chy_fail_uv(err, e, what);
+    int on = 1, off = 0;
+    int fd = socket(a->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return uv_translate_sys_error(errno);
+    socklen_t n =
+        a->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->ss_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, (const struct sockaddr *)a, n) == 0) return fd;
+    int e = uv_translate_sys_error(errno);
+    close(fd);
+    return e;
 }
 
 chy_hresult chy_net_listen_tcp(struct chy_net *net, const char *host, int port, bool tls,
@@ -129,18 +200,15 @@ chy_hresult chy_net_listen_tcp(struct chy_net *net, const char *host, int port, 
     } else {
         return chy_fail(err, CHY_E_INVALIDARG, "%s: not a literal address and port", what);
     }
-    struct chy_listener *l = listener_new(net, tls ? CHY_TRANSPORT_TLS : CHY_TRANSPORT_TCP);
-    if (!l) return chy_fail_nomem(err, what);
-    int e = uv_tcp_bind(&l->u.tcp, (const struct sockaddr *)&a, 0);
-    chy_hresult hr = listen_on(l, e, what, err);
-    if (hr != CHY_S_OK || !bound_port) return hr;
-    int n = sizeof(a);
-    e = uv_tcp_getsockname(&l->u.tcp, (struct sockaddr *)&a, &n);
-    if (e != 0) return chy_fail_uv(err, e, what);
-    /* sin_port and sin6_port lie at the same place. */
-    memcpy(&v4, &a, sizeof(v4));
-    *bound_port = ntohs(v4.sin_port);
-    return CHY_S_OK;
+    int fd = bind_tcp(&a);
+    if (fd < 0) return chy_fail_uv(err, fd, what);
+    socklen_t n = sizeof(a);
+    if (getsockname(fd, (struct sockaddr *)&a, &n) == 0 && bound_port) {
+        /* sin_port and sin6_port lie at the same place. */
+        memcpy(&v4, &a, sizeof(v4));
+        *bound_port = ntohs(v4.sin_port);
+    }
+    return listen_on(net, fd, tls ? CHY_TRANSPORT_TLS : CHY_TRANSPORT_TCP, NULL, what, err);
 }
 
 static bool answers(const struct sockaddr_un *a)
@@ -202,16 +270,13 @@ chy_hresult chy_net_listen_unix(struct chy_net *net, const char *path, unsigned 
     chy_hresult hr = clear_path(&a, err);
     if (hr == CHY_S_OK) hr = bind_unix(&a, mode, &fd, err);
     if (hr != CHY_S_OK) return hr;
-    struct chy_listener *l = listener_new(net, CHY_TRANSPORT_UNIX);
-    if (l) l->path = chy_strdup(path);
-    if (!l || !l->path) {
+    char *own = chy_strdup(path);
+    if (!own) {
         close(fd);
         (void)unlink(path);
         return chy_fail_nomem(err, path);
     }
-    int e = uv_pipe_open(&l->u.pipe, fd);
-    if (e != 0) close(fd);
-    return listen_on(l, e, path, err);
+    return listen_on(net, fd, CHY_TRANSPORT_UNIX, own, path, err);
 }
 
 chy_hresult chy_net_listen_fd(struct chy_net *net, int fd, enum chy_transport transport,
@@ -226,9 +291,5 @@ chy_hresult chy_net_listen_fd(struct chy_net *net, int fd, enum chy_transport tr
                         "listen on inherited descriptor %d: not a listening socket of its kind",
                         fd);
     }
-    struct chy_listener *l = listener_new(net, transport);
-    if (!l) return chy_fail_nomem(err, "inherited socket");
-    int e =
-        transport == CHY_TRANSPORT_UNIX ? uv_pipe_open(&l->u.pipe, fd) : uv_tcp_open(&l->u.tcp, fd);
-    return listen_on(l, e, "inherited socket", err);
+    return listen_on(net, fd, transport, NULL, "inherited socket", err);
 }

@@ -98,16 +98,14 @@ struct chy_conn {
 
 struct chy_listener {
     struct chy_net *net;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } u;
+    uv_poll_t poll;
+    uv_timer_t pause;
+    int fd;
     enum chy_transport transport;
-    char *path; /* of a Unix socket that we made */
-    bool open;  /* its handle needs closing */
-    bool waits; /* a connection came before the certificate */
+    char *path;   /* of a Unix socket that we made */
+    bool open;    /* its handles and descriptor need closing */
+    bool waits;   /* a connection came before the certificate */
+    bool refused; /* the system did, when asked last */
     struct chy_listener *next;
 };
 
