@@ -1,6 +1,6 @@
 /* The registry of lint rules, the reading of a TBSCertificate (RFC 5280 4.1) and the order in which
  * the families of rules run over it. */
-#include "pki/lint_rules.h"
+#include "pki/lint_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,6 +50,16 @@ static const struct {
     {CHY_LX_IAP, CHY_LINT_OID("\x55\x1d\x36")},
     {CHY_LX_NC, CHY_LINT_OID("\x55\x1d\x1e")},
     {CHY_LX_NOCHECK, CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x30\x01\x05")},
+    {CHY_LX_IAN, CHY_LINT_OID("\x55\x1d\x12")},
+    {CHY_LX_FRESHEST, CHY_LINT_OID("\x55\x1d\x2e")},
+    {CHY_LX_SDA, CHY_LINT_OID("\x55\x1d\x09")},
+    {CHY_LX_TLS_FEATURE, CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x18")},
+    {CHY_LX_MS_TEMPLATE_NAME, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x14\x02")},
+    {CHY_LX_MS_TEMPLATE_INFO, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x07")},
+    {CHY_LX_MS_CA_VERSION, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x01")},
+    {CHY_LX_MS_PREVIOUS_HASH, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x02")},
+    {CHY_LX_MS_APP_POLICIES, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x0a")},
+    {CHY_LX_MS_SID, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x19\x02")},
 };
 
 static void classify(struct chy_lint *l, const struct chy_ext *e)
@@ -179,8 +189,11 @@ void chy_lint_tbs(struct chy_span tbs, const struct chy_lint_issuer *issuer,
     chy_lint_key(&l);
     chy_lint_ext_list(&l);
     chy_lint_purposes(&l);
+    chy_lint_key_ids(&l);
     chy_lint_pointers(&l);
+    chy_lint_policies(&l);
     chy_lint_alt_names(&l);
     chy_lint_constraints(&l);
+    chy_lint_others(&l);
     if (out->errors == 0) check_readable(&l);
 }

@@ -1,14 +1,9 @@
-/* Lint: what holds for every extension, and basicConstraints, keyUsage and extKeyUsage, alone and
- * against each other. RFC 5280 4.2, RFC 3161, RFC 6960. */
-#include "pki/lint_rules.h"
+/* Lint: what holds for every extension, and basicConstraints, keyUsage and extKeyUsage, each alone.
+ * RFC 5280 4.2. */
+#include "pki/lint_int.h"
 
 #include <string.h>
 
-#define PKIX_KP "\x2b\x06\x01\x05\x05\x07\x03"
-#define OID_ANY_EKU CHY_SPAN_STR("\x55\x1d\x25\x00")
-#define OID_SERVER_AUTH CHY_SPAN_STR(PKIX_KP "\x01")
-#define OID_TIME_STAMPING CHY_SPAN_STR(PKIX_KP "\x08")
-#define OID_OCSP_SIGNING CHY_SPAN_STR(PKIX_KP "\x09")
 #define NETSCAPE "\x60\x86\x48\x01\x86\xf8\x42\x01"
 
 /* Extensions that a relying party can be asked to process: RFC 5280 4.2, RFC 3779, RFC 6487 (28,
@@ -69,12 +64,10 @@ static struct oid_text named(struct chy_span oid)
     return out;
 }
 
+/* The value of an extension that no other rule reads. */
 static void check_any(struct chy_lint *l, const struct chy_ext *e)
 {
     size_t prefix = sizeof NETSCAPE - 1;
-    if (e->critical && !is_critical_known(e->oid)) {
-        chy_lint_find(l, CHY_LR_EXT_UNKNOWN_CRITICAL, "%s is critical", named(e->oid).text);
-    }
     if (!chy_der_strict(e->value)) {
         chy_lint_find(l, CHY_LR_EXT_VALUE_DER, "the value of %s is not DER", named(e->oid).text);
     }
@@ -94,6 +87,10 @@ void chy_lint_ext_list(struct chy_lint *l)
             if (!chy_span_eq(l->ext[i].oid, l->ext[k].oid)) continue;
             chy_lint_find(l, CHY_LR_EXT_DUPLICATE, "extension %zu repeats %zu", i + 1, k + 1);
             break;
+        }
+        if (l->ext[i].critical && !is_critical_known(l->ext[i].oid)) {
+            chy_lint_find(l, CHY_LR_EXT_UNKNOWN_CRITICAL, "%s is critical",
+                          named(l->ext[i].oid).text);
         }
         if (!is_classified(l, &l->ext[i])) check_any(l, &l->ext[i]);
     }
@@ -179,12 +176,30 @@ static bool read_purposes(struct chy_lint *l, struct chy_span value)
     return true;
 }
 
-static bool has_purpose(const struct chy_lint *l, struct chy_span oid)
+#define KP "\x2b\x06\x01\x05\x05\x07\x03"
+static const struct {
+    struct chy_span oid;
+    unsigned purpose;
+} purposes[] = {
+    {CHY_LINT_OID(KP "\x01"), CHY_LP_SERVER},
+    {CHY_LINT_OID(KP "\x02"), CHY_LP_CLIENT},
+    {CHY_LINT_OID(KP "\x03"), CHY_LP_CODE},
+    {CHY_LINT_OID(KP "\x04"), CHY_LP_EMAIL},
+    {CHY_LINT_OID(KP "\x05"), CHY_LP_IPSEC},
+    {CHY_LINT_OID(KP "\x06"), CHY_LP_IPSEC},
+    {CHY_LINT_OID(KP "\x07"), CHY_LP_IPSEC},
+    {CHY_LINT_OID(KP "\x08"), CHY_LP_TIME},
+    {CHY_LINT_OID(KP "\x09"), CHY_LP_OCSP},
+    {CHY_LINT_OID("\x55\x1d\x25\x00"), CHY_LP_ANY},
+    {CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x02"), CHY_LP_LOGON},
+};
+
+static unsigned purpose_of(struct chy_span oid)
 {
-    for (size_t i = 0; i < l->n_eku; i++) {
-        if (chy_span_eq(l->eku[i], oid)) return true;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(purposes); i++) {
+        if (chy_span_eq(purposes[i].oid, oid)) return purposes[i].purpose;
     }
-    return false;
+    return 0;
 }
 
 static void read_ext_key_usage(struct chy_lint *l)
@@ -197,15 +212,13 @@ static void read_ext_key_usage(struct chy_lint *l)
     }
     if (l->n_eku == 0) chy_lint_find(l, CHY_LR_EKU_NOT_EMPTY, "there is no purpose");
     for (size_t i = 0; i < l->n_eku; i++) {
+        l->purposes |= purpose_of(l->eku[i]);
         for (size_t k = 0; k < i; k++) {
             if (!chy_span_eq(l->eku[i], l->eku[k])) continue;
             chy_lint_find(l, CHY_LR_EKU_DUPLICATE, "purpose %zu repeats %zu", i + 1, k + 1);
             break;
         }
     }
-    l->server_auth = has_purpose(l, OID_SERVER_AUTH);
-    l->ocsp_signing = has_purpose(l, OID_OCSP_SIGNING);
-    l->any_purpose = has_purpose(l, OID_ANY_EKU);
 }
 
 void chy_lint_usage(struct chy_lint *l)
@@ -213,99 +226,4 @@ void chy_lint_usage(struct chy_lint *l)
     read_basic_constraints(l);
     read_key_usage(l);
     read_ext_key_usage(l);
-}
-
-static void check_ca(struct chy_lint *l)
-{
-    if (!l->is_ca) {
-        if (l->ku & CHY_KU_KEY_CERT_SIGN) {
-            chy_lint_find(l, CHY_LR_KU_LEAF_SIGNS, "keyCertSign without CA:TRUE");
-        }
-        if (l->ku & CHY_KU_CRL_SIGN) {
-            chy_lint_find(l, CHY_LR_KU_LEAF_CRL, "cRLSign without CA:TRUE");
-        }
-        return;
-    }
-    if (!l->known[CHY_LX_KU]) {
-        chy_lint_find(l, CHY_LR_KU_IN_CA, "there is no keyUsage");
-    } else if (l->ku && !(l->ku & CHY_KU_KEY_CERT_SIGN)) {
-        chy_lint_find(l, CHY_LR_KU_CA_SIGNS, "CA:TRUE without keyCertSign");
-    }
-    if (!l->ca || l->ca->path_len < 0) return;
-    if (l->ca->path_len == 0) {
-        chy_lint_find(l, CHY_LR_BC_ISSUER_PATH, "the issuer's path length is 0");
-    } else if (l->path_len < 0 || l->path_len >= l->ca->path_len) {
-        chy_lint_find(l, CHY_LR_BC_PATH_WITHIN, "path length %d below one of %d", l->path_len,
-                      l->ca->path_len);
-    }
-}
-
-/* RFC 5280 4.2.1.12: the key usages of which each purpose needs at least one. */
-static const struct {
-    uint8_t purpose; /* last arc under id-kp */
-    unsigned any_of;
-} purpose_usages[] = {
-    {1, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_KEY_ENCIPHERMENT | CHY_KU_KEY_AGREEMENT},
-    {2, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_KEY_AGREEMENT},
-    {3, CHY_KU_DIGITAL_SIGNATURE},
-    {4, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION | CHY_KU_KEY_ENCIPHERMENT |
-            CHY_KU_KEY_AGREEMENT},
-    {8, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION},
-    {9, CHY_KU_DIGITAL_SIGNATURE | CHY_KU_NON_REPUDIATION},
-};
-
-static void check_purpose_usage(struct chy_lint *l, struct chy_span oid)
-{
-    size_t prefix = sizeof PKIX_KP - 1;
-    if (oid.n != prefix + 1 || memcmp(oid.p, PKIX_KP, prefix) != 0) return;
-    for (size_t i = 0; i < CHY_ARRAY_LEN(purpose_usages); i++) {
-        if (purpose_usages[i].purpose == oid.p[prefix] && !(purpose_usages[i].any_of & l->ku)) {
-            chy_lint_find(l, CHY_LR_EKU_KU, "id-kp-%u with keyUsage bits %03x", oid.p[prefix],
-                          l->ku);
-        }
-    }
-}
-
-static void check_ocsp(struct chy_lint *l)
-{
-    const struct chy_ext *nocheck = l->known[CHY_LX_NOCHECK];
-    if (l->ocsp_signing && !l->is_ca && !nocheck) {
-        chy_lint_find(l, CHY_LR_OCSP_NOCHECK, "OCSPSigning without ocsp-nocheck");
-    }
-    if (!nocheck) return;
-    if (!l->ocsp_signing) {
-        chy_lint_find(l, CHY_LR_OCSP_NOCHECK_ONLY, "ocsp-nocheck without OCSPSigning");
-    }
-    if (!chy_span_eq(nocheck->value, CHY_SPAN_STR("\x05\x00"))) {
-        chy_lint_find(l, CHY_LR_OCSP_NOCHECK_VALUE, "ocsp-nocheck of %zu octets", nocheck->value.n);
-    }
-}
-
-/* A CA's extKeyUsage limits what is below it and says nothing of its own key. */
-static void check_leaf_purposes(struct chy_lint *l)
-{
-    if (l->is_ca) return;
-    for (size_t i = 0; i < l->n_eku && l->ku; i++) {
-        check_purpose_usage(l, l->eku[i]);
-    }
-    if (has_purpose(l, OID_TIME_STAMPING) && (l->n_eku > 1 || !l->known[CHY_LX_EKU]->critical)) {
-        chy_lint_find(l, CHY_LR_EKU_TIME_STAMPING, "%zu purposes, critical %d", l->n_eku,
-                      l->known[CHY_LX_EKU]->critical);
-    }
-    if (l->server_auth && !l->known[CHY_LX_SAN]) {
-        chy_lint_find(l, CHY_LR_EKU_SERVER_SAN, "serverAuth without subjectAltName");
-    }
-}
-
-void chy_lint_purposes(struct chy_lint *l)
-{
-    check_ca(l);
-    if (l->any_purpose && l->n_eku > 1) {
-        chy_lint_find(l, CHY_LR_EKU_ANY_ALONE, "anyExtendedKeyUsage and %zu more", l->n_eku - 1);
-    }
-    if (l->any_purpose && l->known[CHY_LX_EKU]->critical) {
-        chy_lint_find(l, CHY_LR_EKU_ANY_CRITICAL, "extKeyUsage is critical");
-    }
-    check_leaf_purposes(l);
-    check_ocsp(l);
 }

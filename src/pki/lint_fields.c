@@ -1,5 +1,5 @@
 /* Lint: version, serial number, signature algorithm, validity. RFC 5280 4.1.2. */
-#include "pki/lint_rules.h"
+#include "pki/lint_int.h"
 
 #include "base/text.h"
 
@@ -14,6 +14,17 @@ static void check_version(struct chy_lint *l)
     } else if (version != 2) {
         chy_lint_find(l, CHY_LR_VERSION_3, "the version is v%lld", (long long)version + 1);
     }
+}
+
+/* The chance that random octets do so is below 2^-35. */
+static bool repeats_an_octet(struct chy_span s)
+{
+    size_t run = 1;
+    for (size_t i = 1; i < s.n; i++) {
+        run = s.p[i] == s.p[i - 1] ? run + 1 : 1;
+        if (run == 6) return true;
+    }
+    return false;
 }
 
 static void check_serial(struct chy_lint *l)
@@ -34,6 +45,8 @@ static void check_serial(struct chy_lint *l)
         chy_lint_find(l, CHY_LR_SERIAL_ENTROPY_LENGTH, "it has %zu octets", s.n);
     } else if (s.n == 8) {
         chy_lint_find(l, CHY_LR_SERIAL_63_BITS, "8 octets and a sign leave 63 bits");
+    } else if (repeats_an_octet(s)) {
+        chy_lint_find(l, CHY_LR_SERIAL_RUN, "it looks counted, not drawn");
     }
 }
 
@@ -101,6 +114,20 @@ static bool check_time(struct chy_lint *l, const char *what, const struct chy_tl
     return true;
 }
 
+static void check_end(struct chy_lint *l, chy_time not_before, chy_time not_after)
+{
+    static const int64_t most_days = 825;
+    struct chy_civil end;
+    chy_civil_from_time(&end, not_after);
+    int64_t seconds = (not_after - not_before) / CHY_US_PER_S + 1;
+    if (end.year == 9999) {
+        chy_lint_find(l, CHY_LR_VALIDITY_NO_END, "notAfter is in 9999");
+    } else if ((l->purposes & CHY_LP_SERVER) && seconds > most_days * 86400) {
+        chy_lint_find(l, CHY_LR_VALIDITY_SERVER, "it lasts %lld days",
+                      (long long)((seconds + 86399) / 86400));
+    }
+}
+
 static void check_validity(struct chy_lint *l)
 {
     chy_time not_before = 0, not_after = 0;
@@ -116,6 +143,7 @@ static void check_validity(struct chy_lint *l)
         chy_lint_find(l, CHY_LR_VALIDITY_BOTH_ENDS, "%lld days and one second",
                       (long long)((not_after - not_before) / (86400 * CHY_US_PER_S)));
     }
+    if (!l->is_ca) check_end(l, not_before, not_after);
     if (!l->ca) return;
     if (not_after > l->ca->not_after) {
         chy_lint_find(l, CHY_LR_VALIDITY_ISSUER, "notAfter is %lld s after the issuer's",

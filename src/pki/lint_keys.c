@@ -1,6 +1,6 @@
 /* Lint: the subject's public key, and keyUsage against what such a key can do.
  * RFC 3279, RFC 4055, RFC 5480, RFC 8410, RFC 8813. */
-#include "pki/lint_rules.h"
+#include "pki/lint_int.h"
 
 #define OID_RSA CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")
 #define OID_EC CHY_SPAN_STR("\x2a\x86\x48\xce\x3d\x02\x01")
@@ -43,11 +43,15 @@ static void check_rsa(struct chy_lint *l, const struct chy_spki *key)
     struct chy_span n = key->rsa_n, e = key->rsa_e;
     if (key->size < 2048 || n.n == 0 || !(n.p[n.n - 1] & 1)) {
         chy_lint_find(l, CHY_LR_RSA_MODULUS, "the modulus has %d bits", key->size);
+    } else if (key->size % 8 != 0) {
+        chy_lint_find(l, CHY_LR_RSA_OCTETS, "the modulus has %d bits", key->size);
     }
     if (e.n == 0 || !(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] == 1)) {
         chy_lint_find(l, CHY_LR_RSA_EXPONENT, "the exponent is even or 1");
     } else if (e.n < 3) {
         chy_lint_find(l, CHY_LR_RSA_EXPONENT_SMALL, "the exponent has %zu octets", e.n);
+    } else if (e.n > 32) {
+        chy_lint_find(l, CHY_LR_RSA_EXPONENT_RANGE, "the exponent has %zu octets", e.n);
     }
 }
 
@@ -74,6 +78,39 @@ static void check_usage(struct chy_lint *l)
     }
 }
 
+/* What a role leaves of the usages that the kind of key allows. */
+static void check_role(struct chy_lint *l)
+{
+    unsigned encipher = l->ku & (CHY_KU_KEY_ENCIPHERMENT | CHY_KU_DATA_ENCIPHERMENT);
+    unsigned agree = l->ku & CHY_KU_KEY_AGREEMENT;
+    unsigned only = CHY_KU_ENCIPHER_ONLY | CHY_KU_DECIPHER_ONLY;
+    if ((l->ku & only) == only) {
+        chy_lint_find(l, CHY_LR_KU_ONE_ONLY, "keyUsage bits %03x", l->ku);
+    }
+    if (l->is_ca && (encipher | agree)) {
+        chy_lint_find(l, CHY_LR_KU_CA_ONLY, "keyUsage bits %03x", encipher | agree);
+    }
+    if (l->is_ca) return;
+    if ((l->purposes & CHY_LP_CODE) && encipher) {
+        chy_lint_find(l, CHY_LR_KU_CODE, "keyUsage bits %03x", encipher);
+    }
+    if (l->purposes == CHY_LP_SERVER && (l->ku & CHY_KU_NON_REPUDIATION)) {
+        chy_lint_find(l, CHY_LR_KU_SERVER, "keyUsage bits %03x", l->ku);
+    }
+}
+
+static enum chy_key_kind family(enum chy_key_kind kind)
+{
+    return kind == CHY_KEY_RSA_PSS ? CHY_KEY_RSA : kind;
+}
+
+static void check_own_algorithm(struct chy_lint *l)
+{
+    const struct chy_sig_alg *alg = chy_sig_alg_by_der(l->sig_alg);
+    if (l->ca || !alg || family(alg->kind) == family(l->key_kind)) return;
+    chy_lint_find(l, CHY_LR_SIG_ALG_SELF, "%s is not for such a key", alg->name);
+}
+
 void chy_lint_key(struct chy_lint *l)
 {
     struct chy_spki key;
@@ -86,4 +123,6 @@ void chy_lint_key(struct chy_lint *l)
     l->key_kind = key.kind;
     if (key.kind == CHY_KEY_RSA || key.kind == CHY_KEY_RSA_PSS) check_rsa(l, &key);
     check_usage(l);
+    check_role(l);
+    check_own_algorithm(l);
 }

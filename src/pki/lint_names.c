@@ -1,6 +1,6 @@
 /* Lint: the issuer's and the subject's distinguished names. RFC 5280 4.1.2.4, 4.1.2.6, X.520.
  * The issuer's values were its own CA's matter; here it only has to be the very name. */
-#include "pki/lint_rules.h"
+#include "pki/lint_int.h"
 
 #include "base/text.h"
 #include "pki/name.h"
@@ -17,11 +17,6 @@ enum { RDN_MAX = 16 };
 #define OID_UNSTRUCTURED CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02")
 #define OID_DC CHY_SPAN_STR("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19")
 
-struct attr {
-    struct chy_span oid, value;
-    uint8_t tag;
-};
-
 static bool is_directory_string(uint8_t tag)
 {
     return tag == CHY_DER_UTF8 || tag == CHY_DER_PRINTABLE || tag == CHY_DER_TELETEX ||
@@ -35,7 +30,7 @@ static bool is_string(uint8_t tag)
 }
 
 /* RFC 5280 appendix A.1; an attribute that we do not know may have any string. */
-static bool tag_allowed(const struct attr *a)
+static bool tag_allowed(const struct chy_lint_attr *a)
 {
     if (chy_span_eq(a->oid, OID_COUNTRY) || chy_span_eq(a->oid, OID_SERIAL) ||
         chy_span_eq(a->oid, OID_DN_QUALIFIER)) {
@@ -55,7 +50,7 @@ static bool is_printable_char(uint8_t c)
            (c != 0 && strchr(" '()+,-./:=?", c) != NULL);
 }
 
-static bool chars_allowed(const struct attr *a)
+static bool chars_allowed(const struct chy_lint_attr *a)
 {
     const uint8_t *p = a->value.p;
     size_t n = a->value.n;
@@ -70,14 +65,14 @@ static bool chars_allowed(const struct attr *a)
     return true;
 }
 
-static size_t unit(uint8_t tag)
+size_t chy_lint_char_width(uint8_t tag)
 {
     return tag == CHY_DER_BMP ? 2 : tag == CHY_DER_UNIVERSAL ? 4 : 1;
 }
 
-static bool has_control(const struct attr *a)
+static bool has_control(const struct chy_lint_attr *a)
 {
-    size_t width = unit(a->tag);
+    size_t width = chy_lint_char_width(a->tag);
     for (size_t i = 0; i + width <= a->value.n; i += width) {
         bool high = false;
         for (size_t k = 0; k + 1 < width; k++) {
@@ -89,56 +84,7 @@ static bool has_control(const struct attr *a)
     return false;
 }
 
-static size_t count_chars(const struct attr *a)
-{
-    if (a->tag != CHY_DER_UTF8) return a->value.n / unit(a->tag);
-    size_t n = 0;
-    for (size_t i = 0; i < a->value.n; i++) {
-        if ((a->value.p[i] & 0xc0) != 0x80) n++;
-    }
-    return n;
-}
-
-static void check_country(struct chy_lint *l, const struct attr *a)
-{
-    const uint8_t *c = a->value.p;
-    if (a->value.n != 2 || c[0] < 'A' || c[0] > 'Z' || c[1] < 'A' || c[1] > 'Z') {
-        chy_lint_find(l, CHY_LR_NAME_COUNTRY, "'%.*s'", (int)(a->value.n < 40 ? a->value.n : 40),
-                      (const char *)c);
-    }
-}
-
-/* A warning, because AD CS lets an administrator switch the bounds off (EnforceX500NameLengths). */
-static void check_bounds(struct chy_lint *l, const struct attr *a)
-{
-    int prop = chy_name_prop_by_oid(a->oid);
-    if (prop < 0) return;
-    size_t chars = count_chars(a);
-    if (chars > chy_name_props[prop].max_chars) {
-        chy_lint_find(l, CHY_LR_NAME_BOUNDS, "%s has %zu characters of %zu",
-                      chy_name_props[prop].name, chars, chy_name_props[prop].max_chars);
-    }
-}
-
-static void check_text(struct chy_lint *l, const struct attr *a)
-{
-    const uint8_t *p = a->value.p;
-    size_t n = a->value.n;
-    if (unit(a->tag) != 1) return;
-    bool says_something = false;
-    for (size_t i = 0; i < n; i++) {
-        says_something = says_something || (p[i] != '.' && p[i] != '-' && p[i] != ' ');
-    }
-    if (!says_something) {
-        chy_lint_find(l, CHY_LR_NAME_PLACEHOLDER, "'%.*s'", (int)(n < 40 ? n : 40),
-                      (const char *)p);
-    } else if (p[0] == ' ' || p[n - 1] == ' ') {
-        chy_lint_find(l, CHY_LR_NAME_WHITE_SPACE, "'%.*s'", (int)(n < 70 ? n : 70),
-                      (const char *)p);
-    }
-}
-
-static void check_attr(struct chy_lint *l, const struct attr *a)
+static void check_attr(struct chy_lint *l, const struct chy_lint_attr *a)
 {
     if (a->value.n == 0) {
         chy_lint_find(l, CHY_LR_NAME_VALUE_EMPTY, "an attribute has no value");
@@ -150,30 +96,24 @@ static void check_attr(struct chy_lint *l, const struct attr *a)
         chy_lint_find(l, CHY_LR_NAME_STRING_OLD, "string type %02x", a->tag);
     }
     if (!chars_allowed(a)) {
-        chy_lint_find(l, CHY_LR_NAME_STRING_CHARS, "'%.*s'",
-                      (int)(a->value.n < 70 ? a->value.n : 70), (const char *)a->value.p);
+        chy_lint_find(l, CHY_LR_NAME_STRING_CHARS, "'%.*s'", CHY_LINT_SHOW(a->value));
     } else if (has_control(a)) {
         chy_lint_find(l, CHY_LR_NAME_NO_CONTROLS, "a value has a control character");
     }
-    check_text(l, a);
-    if (chy_span_eq(a->oid, OID_COUNTRY)) {
-        check_country(l, a);
-    } else {
-        check_bounds(l, a);
-    }
+    chy_lint_attr_text(l, a);
 }
 
-static void note_attr(struct chy_lint *l, const struct attr *a)
+static void note_attr(struct chy_lint *l, const struct chy_lint_attr *a)
 {
     if (chy_span_eq(a->oid, OID_CN)) {
         if (l->common_name.n) {
             chy_lint_find(l, CHY_LR_NAME_ONE_CN, "a second common name");
-        } else if (unit(a->tag) == 1) {
-            l->common_name = a->value;
+        } else {
+            l->common_name =
+                chy_span_of(a->value.p, chy_lint_char_width(a->tag) == 1 ? a->value.n : 0);
         }
     } else if (chy_span_eq(a->oid, OID_EMAIL)) {
-        if (!l->email.n) l->email = a->value;
-        chy_lint_find(l, CHY_LR_NAME_EMAIL, "the subject has an emailAddress");
+        if (l->n_email++ == 0) l->email = a->value;
     }
 }
 
@@ -183,7 +123,7 @@ static int compare(struct chy_span a, struct chy_span b)
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-static bool read_attr(struct chy_der *rdn, struct attr *a, struct chy_span *whole)
+static bool read_attr(struct chy_der *rdn, struct chy_lint_attr *a, struct chy_span *whole)
 {
     struct chy_der before = *rdn, d;
     struct chy_tlv t, value;
@@ -203,7 +143,7 @@ static bool check_rdn(struct chy_lint *l, struct chy_der rdn, bool subject)
     struct chy_span seen[RDN_MAX], last = {NULL, 0};
     size_t n = 0;
     while (!chy_der_empty(&rdn)) {
-        struct attr a;
+        struct chy_lint_attr a;
         struct chy_span whole;
         if (n == RDN_MAX || !read_attr(&rdn, &a, &whole)) return false;
         if (!subject) {
@@ -251,6 +191,12 @@ void chy_lint_names(struct chy_lint *l)
     } else if (l->subject_empty && !l->known[CHY_LX_SAN]) {
         chy_lint_find(l, CHY_LR_SUBJECT_OR_SAN, "neither subject nor subjectAltName");
     }
+    if (!l->is_ca && l->ca && !l->subject_empty && chy_span_eq(l->subject, l->issuer)) {
+        chy_lint_find(l, CHY_LR_SUBJECT_NOT_ISSUER, "it would pass for self-issued");
+    }
     check_name(l, l->issuer, false);
     check_name(l, l->subject, true);
+    if (l->is_ca && !l->subject_empty && !l->common_name.p) {
+        chy_lint_find(l, CHY_LR_CA_CN, "there is no common name");
+    }
 }

@@ -1,12 +1,14 @@
-/* Lint: the extensions that point elsewhere: key identifiers, distribution points, access
- * locations, policies. RFC 5280 4.2.1.1, 4.2.1.2, 4.2.1.4, 4.2.1.13, 4.2.2. */
-#include "pki/lint_rules.h"
+/* Lint: the extensions that point elsewhere: distribution points and access locations.
+ * RFC 5280 4.2.1.13, 4.2.1.15, 4.2.2. */
+#include "pki/lint_int.h"
 
 #include <string.h>
 
-enum { POLICIES_MAX = 64 };
+enum { URLS_MAX = 64 };
 
-#define OID_CPS CHY_SPAN_STR("\x2b\x06\x01\x05\x05\x07\x02\x01")
+#define ID_AD "\x2b\x06\x01\x05\x05\x07\x30"
+#define OID_OCSP CHY_SPAN_STR(ID_AD "\x01")
+#define OID_CA_ISSUERS CHY_SPAN_STR(ID_AD "\x02")
 
 static bool is_alpha(uint8_t c)
 {
@@ -18,8 +20,8 @@ static bool is_hex(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* RFC 3986: scheme ":" and characters that need no escape; 0 when it is not one. */
-static size_t uri_scheme_len(struct chy_span u)
+/* Scheme ":" and characters that need no escape. */
+size_t chy_lint_uri_scheme(struct chy_span u)
 {
     size_t n = 0;
     while (n < u.n && (is_alpha(u.p[n]) ||
@@ -35,228 +37,248 @@ static size_t uri_scheme_len(struct chy_span u)
     return n;
 }
 
+enum url_kind { URL_NONE, URL_HTTP, URL_HTTPS, URL_LDAP, URL_LDAPS, URL_OTHER };
+
 /* http and https need a host; ldap may leave the server to the client (RFC 4516 2). */
-static void check_url(struct chy_lint *l, struct chy_span u, enum chy_lint_id form,
-                      enum chy_lint_id scheme)
+static enum url_kind kind_of(struct chy_span u)
 {
-    size_t n = uri_scheme_len(u);
-    struct chy_span s = chy_span_of(u.p, n);
-    bool web =
-        chy_span_eq_nocase(s, CHY_SPAN_STR("http")) || chy_span_eq_nocase(s, CHY_SPAN_STR("https"));
-    bool ldap =
-        chy_span_eq_nocase(s, CHY_SPAN_STR("ldap")) || chy_span_eq_nocase(s, CHY_SPAN_STR("ldaps"));
+    static const char *const names[] = {
+        [URL_HTTP] = "http", [URL_HTTPS] = "https", [URL_LDAP] = "ldap", [URL_LDAPS] = "ldaps"};
+    size_t n = chy_lint_uri_scheme(u);
+    enum url_kind kind = n ? URL_OTHER : URL_NONE;
+    for (enum url_kind k = URL_HTTP; n && k <= URL_LDAPS; k++) {
+        if (chy_span_eq_nocase(chy_span_of(u.p, n), chy_span_cstr(names[k]))) kind = k;
+    }
+    if (kind == URL_NONE || kind == URL_OTHER) return kind;
     bool slashes = u.n >= n + 3 && memcmp(u.p + n, "://", 3) == 0;
     bool host = slashes && u.n > n + 3 && !strchr("/:?#", u.p[n + 3]);
-    if (n == 0 || (web && !host) || (ldap && !slashes)) {
-        chy_lint_find(l, form, "'%.*s'", (int)(u.n < 80 ? u.n : 80), (const char *)u.p);
-    } else if (!web && !ldap) {
-        chy_lint_find(l, scheme, "'%.*s'", (int)(u.n < 80 ? u.n : 80), (const char *)u.p);
+    bool web = kind == URL_HTTP || kind == URL_HTTPS;
+    return (web ? host : slashes) ? kind : URL_NONE;
+}
+
+/* The rules that a URL of one extension can break. */
+struct url_rules {
+    enum chy_lint_id form, scheme, tls, duplicate;
+};
+
+struct urls {
+    struct chy_span seen[URLS_MAX];
+    size_t n;
+};
+
+static void check_url(struct chy_lint *l, struct chy_span u, const struct url_rules *rules)
+{
+    switch (kind_of(u)) {
+    case URL_NONE: chy_lint_find(l, rules->form, "'%.*s'", CHY_LINT_SHOW(u)); break;
+    case URL_OTHER: chy_lint_find(l, rules->scheme, "'%.*s'", CHY_LINT_SHOW(u)); break;
+    case URL_HTTPS:
+    case URL_LDAPS: chy_lint_find(l, rules->tls, "'%.*s'", CHY_LINT_SHOW(u)); break;
+    case URL_HTTP:
+    case URL_LDAP: break;
     }
 }
 
-static void check_ski(struct chy_lint *l, struct chy_span *key_id)
+static void check_duplicate(struct chy_lint *l, struct urls *urls, struct chy_span u,
+                            const struct url_rules *rules)
 {
-    const struct chy_ext *e = l->known[CHY_LX_SKI];
-    /* An empty list of extensions has a rule of its own. */
-    if (!e && l->has_extensions && l->n_ext == 0) return;
-    if (!e) {
-        chy_lint_find(l, l->is_ca ? CHY_LR_SKI_IN_CA : CHY_LR_SKI_IN_LEAF,
-                      "there is no subjectKeyIdentifier");
+    for (size_t i = 0; i < urls->n; i++) {
+        if (!chy_span_eq(urls->seen[i], u)) continue;
+        chy_lint_find(l, rules->duplicate, "location %zu once more", i + 1);
         return;
     }
-    struct chy_der d = chy_der_of(e->value);
-    if (!chy_der_expect(&d, CHY_DER_OCTET_STRING, key_id) || !chy_der_empty(&d) || key_id->n == 0) {
-        chy_lint_find(l, CHY_LR_SKI_STRUCTURE, "subjectKeyIdentifier of %zu octets", e->value.n);
-    }
-    if (e->critical) chy_lint_find(l, CHY_LR_SKI_NOT_CRITICAL, "it is critical");
+    if (urls->n < URLS_MAX) urls->seen[urls->n++] = u;
 }
 
-static void check_aki_value(struct chy_lint *l, struct chy_span value, struct chy_span own)
-{
-    struct chy_der outer = chy_der_of(value), d;
-    struct chy_span id, names, serial;
-    bool has_id, has_names, has_serial;
-    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&outer) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX(0), &id, &has_id) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &names, &has_names) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX(2), &serial, &has_serial) || !chy_der_empty(&d)) {
-        chy_lint_find(l, CHY_LR_AKI_STRUCTURE, "authorityKeyIdentifier of %zu octets", value.n);
-        return;
-    }
-    if (has_names != has_serial) chy_lint_find(l, CHY_LR_AKI_PAIR, "only one of the two stands");
-    struct chy_span expected = l->ca ? l->ca->key_id : own;
-    if (!has_id) {
-        if (l->ca) chy_lint_find(l, CHY_LR_AKI_PRESENT, "there is no keyIdentifier");
-    } else if (expected.n && !chy_span_eq(id, expected)) {
-        chy_lint_find(l, CHY_LR_AKI_EQUALS, "it is not the key identifier of the issuer");
-    }
-}
+/* What the points of one extension say together. */
+struct points {
+    const struct url_rules *rules;
+    struct urls urls;
+    size_t n, n_partial; /* partial: for some reasons alone */
+};
 
-/* An issuer without a key identifier of its own, an old root, cannot be named by one. */
-static void check_aki(struct chy_lint *l, struct chy_span own)
-{
-    const struct chy_ext *e = l->known[CHY_LX_AKI];
-    if (!e) {
-        if (l->ca && l->ca->key_id.n) {
-            chy_lint_find(l, CHY_LR_AKI_PRESENT, "there is no authorityKeyIdentifier");
-        }
-        return;
-    }
-    check_aki_value(l, e->value, own);
-    if (e->critical) chy_lint_find(l, CHY_LR_AKI_NOT_CRITICAL, "it is critical");
-}
-
-static bool check_names(struct chy_lint *l, struct chy_span names)
+static bool check_full_name(struct chy_lint *l, struct points *points, struct chy_span names)
 {
     struct chy_der d = chy_der_of(names);
     struct chy_tlv t;
+    bool url = false;
     if (chy_der_empty(&d)) return false;
     while (!chy_der_empty(&d)) {
         if (!chy_der_read(&d, &t)) return false;
         if (t.tag == CHY_DER_CTX(CHY_GN_URI)) {
-            check_url(l, t.value, CHY_LR_CDP_URI, CHY_LR_CDP_SCHEME);
+            url = true;
+            check_url(l, t.value, points->rules);
+            check_duplicate(l, &points->urls, t.value, points->rules);
         } else if (t.tag != CHY_DER_CTX_C(CHY_GN_DIR)) {
             return false;
         }
     }
+    if (!url) chy_lint_find(l, CHY_LR_CDP_URL, "point %zu has a directoryName alone", points->n);
     return true;
 }
 
 /* DistributionPointName ::= CHOICE { fullName [0], nameRelativeToCRLIssuer [1] } */
-static bool check_point_name(struct chy_lint *l, struct chy_span name)
+static bool check_point_name(struct chy_lint *l, struct points *points, struct chy_span name)
 {
     struct chy_der d = chy_der_of(name);
     struct chy_tlv t;
     if (!chy_der_read(&d, &t) || !chy_der_empty(&d)) return false;
-    if (t.tag == CHY_DER_CTX_C(1)) return t.value.n > 0;
-    return t.tag == CHY_DER_CTX_C(0) && check_names(l, t.value);
+    if (t.tag == CHY_DER_CTX_C(0)) return check_full_name(l, points, t.value);
+    if (t.tag != CHY_DER_CTX_C(1) || t.value.n == 0) return false;
+    chy_lint_find(l, CHY_LR_CDP_RELATIVE, "point %zu", points->n);
+    return true;
 }
 
-static bool check_point(struct chy_lint *l, struct chy_der d)
+static void check_crl_issuer(struct chy_lint *l, const struct points *points, struct chy_span names)
 {
-    struct chy_span name, reasons, issuer;
+    struct chy_der d = chy_der_of(names);
+    struct chy_tlv t;
+    while (chy_der_read(&d, &t)) {
+        if (t.tag == CHY_DER_CTX_C(CHY_GN_DIR) && chy_span_eq(t.value, l->issuer)) {
+            chy_lint_find(l, CHY_LR_CDP_ISSUER, "point %zu", points->n);
+        }
+    }
+}
+
+static bool check_point(struct chy_lint *l, struct points *points, struct chy_der d)
+{
+    struct chy_span name, reasons, issuer, bits;
     bool has_name, has_reasons, has_issuer;
+    unsigned unused;
+    points->n++;
     if (!chy_der_skip_optional(&d, CHY_DER_CTX_C(0), &name, &has_name) ||
         !chy_der_skip_optional(&d, CHY_DER_CTX(1), &reasons, &has_reasons) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX_C(2), &issuer, &has_issuer) || !chy_der_empty(&d)) {
+        !chy_der_skip_optional(&d, CHY_DER_CTX_C(2), &issuer, &has_issuer) || !chy_der_empty(&d) ||
+        (has_reasons && !chy_der_get_bits(reasons, &bits, &unused))) {
         return false;
     }
+    if (has_reasons) points->n_partial++;
     if (!has_name && !has_issuer) {
-        chy_lint_find(l, CHY_LR_CDP_NAMED, "a point has neither a name nor an issuer");
+        chy_lint_find(l, CHY_LR_CDP_NAMED, "point %zu has neither a name nor an issuer", points->n);
     }
-    return !has_name || check_point_name(l, name);
+    if (has_issuer) check_crl_issuer(l, points, issuer);
+    return !has_name || check_point_name(l, points, name);
+}
+
+static bool check_points(struct chy_lint *l, struct points *points, struct chy_span value)
+{
+    struct chy_der outer = chy_der_of(value), list, point;
+    bool ok = chy_der_strict(value) && chy_der_enter(&outer, CHY_DER_SEQUENCE, &list) &&
+              !chy_der_empty(&list);
+    while (ok && !chy_der_empty(&list)) {
+        ok = chy_der_enter(&list, CHY_DER_SEQUENCE, &point) && check_point(l, points, point);
+    }
+    return ok;
 }
 
 static void check_cdp(struct chy_lint *l)
 {
+    static const struct url_rules rules = {CHY_LR_CDP_URI, CHY_LR_CDP_SCHEME, CHY_LR_CDP_TLS,
+                                           CHY_LR_CDP_DUPLICATE};
     const struct chy_ext *e = l->known[CHY_LX_CDP];
+    struct points points = {.rules = &rules};
     if (!e) return;
-    struct chy_der outer = chy_der_of(e->value), list, point;
-    bool ok = chy_der_strict(e->value) && chy_der_enter(&outer, CHY_DER_SEQUENCE, &list) &&
-              !chy_der_empty(&list);
-    while (ok && !chy_der_empty(&list)) {
-        ok = chy_der_enter(&list, CHY_DER_SEQUENCE, &point) && check_point(l, point);
+    if (!check_points(l, &points, e->value)) {
+        chy_lint_find(l, CHY_LR_CDP_STRUCTURE, "value of %zu octets", e->value.n);
+    } else if (points.n == points.n_partial) {
+        chy_lint_find(l, CHY_LR_CDP_REASONS, "%zu points, each for some reasons", points.n);
     }
-    if (!ok) chy_lint_find(l, CHY_LR_CDP_STRUCTURE, "value of %zu octets", e->value.n);
     if (e->critical) chy_lint_find(l, CHY_LR_CDP_NOT_CRITICAL, "it is critical");
 }
 
-static bool check_access(struct chy_lint *l, struct chy_der d)
+static void check_freshest(struct chy_lint *l)
 {
-    struct chy_span method;
-    struct chy_tlv t;
-    if (!chy_der_expect(&d, CHY_DER_OID, &method) || !chy_der_read(&d, &t) || !chy_der_empty(&d)) {
-        return false;
+    static const struct url_rules rules = {CHY_LR_FRESHEST_URI, CHY_LR_CDP_SCHEME, CHY_LR_CDP_TLS,
+                                           CHY_LR_CDP_DUPLICATE};
+    const struct chy_ext *e = l->known[CHY_LX_FRESHEST];
+    struct points points = {.rules = &rules};
+    if (!e) return;
+    if (!check_points(l, &points, e->value)) {
+        chy_lint_find(l, CHY_LR_FRESHEST_STRUCTURE, "value of %zu octets", e->value.n);
     }
-    if (t.tag == CHY_DER_CTX(CHY_GN_URI)) {
-        check_url(l, t.value, CHY_LR_AIA_URI, CHY_LR_AIA_SCHEME);
+    if (e->critical) chy_lint_find(l, CHY_LR_FRESHEST_NOT_CRITICAL, "it is critical");
+    if (!l->known[CHY_LX_CDP]) chy_lint_find(l, CHY_LR_FRESHEST_BASE, "there is none");
+}
+
+static void check_method(struct chy_lint *l, struct chy_span method, const struct chy_tlv *location)
+{
+    bool ocsp = chy_span_eq(method, OID_OCSP), url = location->tag == CHY_DER_CTX(CHY_GN_URI);
+    if (!ocsp && !chy_span_eq(method, OID_CA_ISSUERS)) {
+        chy_lint_find(l, CHY_LR_AIA_METHOD, "a method of %zu octets", method.n);
+    } else if (!url) {
+        chy_lint_find(l, CHY_LR_AIA_LOCATION, "a name of type %d", location->tag & 0x1f);
     }
-    return (t.tag & 0xc0) == 0x80;
+    enum url_kind kind = url ? kind_of(location->value) : URL_NONE;
+    if (ocsp && (kind == URL_LDAP || kind == URL_LDAPS)) {
+        chy_lint_find(l, CHY_LR_AIA_OCSP, "'%.*s'", CHY_LINT_SHOW(location->value));
+    }
+}
+
+/* AccessDescription ::= SEQUENCE { accessMethod, accessLocation GeneralName } */
+static bool read_access(struct chy_der d, struct chy_span *method, struct chy_tlv *location)
+{
+    return chy_der_expect(&d, CHY_DER_OID, method) && chy_der_read(&d, location) &&
+           chy_der_empty(&d) && (location->tag & 0xc0) == 0x80;
+}
+
+static bool check_accesses(struct chy_lint *l, struct chy_der list, const struct url_rules *rules)
+{
+    struct urls urls = {.n = 0};
+    while (!chy_der_empty(&list)) {
+        struct chy_der access;
+        struct chy_span method;
+        struct chy_tlv whole, location;
+        if (!chy_der_read(&list, &whole) || whole.tag != CHY_DER_SEQUENCE) return false;
+        access = chy_der_of(whole.value);
+        if (!read_access(access, &method, &location)) return false;
+        if (location.tag == CHY_DER_CTX(CHY_GN_URI)) check_url(l, location.value, rules);
+        check_method(l, method, &location);
+        check_duplicate(l, &urls, whole.value, rules);
+    }
+    return true;
 }
 
 static void check_aia(struct chy_lint *l)
 {
+    static const struct url_rules rules = {CHY_LR_AIA_URI, CHY_LR_AIA_SCHEME, CHY_LR_AIA_TLS,
+                                           CHY_LR_AIA_DUPLICATE};
     const struct chy_ext *e = l->known[CHY_LX_AIA];
-    const struct chy_ext *sia = l->known[CHY_LX_SIA];
-    if (sia && sia->critical) chy_lint_find(l, CHY_LR_SIA_NOT_CRITICAL, "it is critical");
     if (!e) return;
-    struct chy_der outer = chy_der_of(e->value), list, access;
-    bool ok = chy_der_strict(e->value) && chy_der_enter(&outer, CHY_DER_SEQUENCE, &list) &&
-              !chy_der_empty(&list);
-    while (ok && !chy_der_empty(&list)) {
-        ok = chy_der_enter(&list, CHY_DER_SEQUENCE, &access) && check_access(l, access);
+    struct chy_der outer = chy_der_of(e->value), list;
+    if (!chy_der_strict(e->value) || !chy_der_enter(&outer, CHY_DER_SEQUENCE, &list) ||
+        chy_der_empty(&list) || !check_accesses(l, list, &rules)) {
+        chy_lint_find(l, CHY_LR_AIA_STRUCTURE, "value of %zu octets", e->value.n);
     }
-    if (!ok) chy_lint_find(l, CHY_LR_AIA_STRUCTURE, "value of %zu octets", e->value.n);
     if (e->critical) chy_lint_find(l, CHY_LR_AIA_NOT_CRITICAL, "it is critical");
 }
 
-static bool check_qualifier(struct chy_lint *l, struct chy_der d)
+/* Its methods are many (repositories, time stamping, RPKI), and so are their schemes. */
+static void check_sia(struct chy_lint *l)
 {
-    struct chy_span id;
-    struct chy_tlv t;
-    if (!chy_der_expect(&d, CHY_DER_OID, &id) || !chy_der_read(&d, &t) || !chy_der_empty(&d)) {
-        return false;
-    }
-    if (chy_span_eq(id, OID_CPS) && (t.tag != CHY_DER_IA5 || uri_scheme_len(t.value) == 0)) {
-        chy_lint_find(l, CHY_LR_CP_CPS, "'%.*s'", (int)(t.value.n < 80 ? t.value.n : 80),
-                      (const char *)t.value.p);
-    }
-    return true;
-}
-
-static bool check_policy(struct chy_lint *l, struct chy_der d, struct chy_span *id)
-{
-    struct chy_der list, q;
-    if (!chy_der_expect(&d, CHY_DER_OID, id)) return false;
-    if (chy_der_empty(&d)) return true;
-    if (!chy_der_enter(&d, CHY_DER_SEQUENCE, &list) || !chy_der_empty(&d) || chy_der_empty(&list)) {
-        return false;
-    }
-    while (!chy_der_empty(&list)) {
-        if (!chy_der_enter(&list, CHY_DER_SEQUENCE, &q) || !check_qualifier(l, q)) return false;
-    }
-    return true;
-}
-
-static void check_policies(struct chy_lint *l)
-{
-    const struct chy_ext *e = l->known[CHY_LX_CP];
+    const struct chy_ext *e = l->known[CHY_LX_SIA];
     if (!e) return;
-    struct chy_der outer = chy_der_of(e->value), list, d;
-    struct chy_span seen[POLICIES_MAX];
-    size_t n = 0;
+    struct chy_der outer = chy_der_of(e->value), list, access;
+    struct chy_span method;
+    struct chy_tlv location;
     bool ok = chy_der_strict(e->value) && chy_der_enter(&outer, CHY_DER_SEQUENCE, &list) &&
               !chy_der_empty(&list);
     while (ok && !chy_der_empty(&list)) {
-        ok = n < POLICIES_MAX && chy_der_enter(&list, CHY_DER_SEQUENCE, &d) &&
-             check_policy(l, d, &seen[n]);
-        for (size_t i = 0; ok && i < n; i++) {
-            if (!chy_span_eq(seen[i], seen[n])) continue;
-            chy_lint_find(l, CHY_LR_CP_DUPLICATE, "policy %zu repeats %zu", n + 1, i + 1);
-            break;
+        ok = chy_der_enter(&list, CHY_DER_SEQUENCE, &access) &&
+             read_access(access, &method, &location);
+        if (ok && location.tag == CHY_DER_CTX(CHY_GN_URI) && !chy_lint_uri_scheme(location.value)) {
+            chy_lint_find(l, CHY_LR_SIA_URI, "'%.*s'", CHY_LINT_SHOW(location.value));
         }
-        n++;
     }
-    if (!ok) chy_lint_find(l, CHY_LR_CP_STRUCTURE, "value of %zu octets", e->value.n);
-}
-
-static void check_policy_limits(struct chy_lint *l)
-{
-    const struct chy_ext *pc = l->known[CHY_LX_PC], *iap = l->known[CHY_LX_IAP];
-    const struct chy_ext *pm = l->known[CHY_LX_PM];
-    if (pc && !pc->critical) chy_lint_find(l, CHY_LR_PC_CRITICAL, "it is not critical");
-    if (pc && pc->value.n <= 2) chy_lint_find(l, CHY_LR_PC_NOT_EMPTY, "it has no field");
-    if (iap && !iap->critical) chy_lint_find(l, CHY_LR_IAP_CRITICAL, "it is not critical");
-    if (pm && !pm->critical) chy_lint_find(l, CHY_LR_PM_CRITICAL, "it is not critical");
+    if (!ok) chy_lint_find(l, CHY_LR_SIA_STRUCTURE, "value of %zu octets", e->value.n);
+    if (e->critical) chy_lint_find(l, CHY_LR_SIA_NOT_CRITICAL, "it is critical");
 }
 
 void chy_lint_pointers(struct chy_lint *l)
 {
-    struct chy_span own = {NULL, 0};
-    check_ski(l, &own);
-    check_aki(l, own);
     check_cdp(l);
+    check_freshest(l);
     check_aia(l);
-    check_policies(l);
-    check_policy_limits(l);
+    check_sia(l);
+    if (!l->ca && (l->known[CHY_LX_CDP] || l->known[CHY_LX_AIA])) {
+        chy_lint_find(l, CHY_LR_SELF_POINTERS, "cRLDistributionPoints or authorityInfoAccess");
+    }
 }

@@ -1,11 +1,6 @@
-/* Inside lint: the list of rules, the certificate as lint reads it, and the families of rules.
- * Lint reads the octets by itself, more leniently than cert.h, so that a mistake is named by the
- * rule that it breaks and a bug of the parser cannot hide a bug of the builder. Thread: any; no
- * state. */
+/* The list of lint's rules, by family. Thread: any; constant. */
 #ifndef CHY_PKI_LINT_RULES_H
 #define CHY_PKI_LINT_RULES_H
-
-#include "pki/lint.h"
 
 /* X(NAME, id, severity, section, what must hold) */
 #define CHY_LINT_FIELD_RULES(X)                                                                    \
@@ -23,10 +18,14 @@
       "the serial number has room for random bits: at least 8 octets")                             \
     X(SERIAL_63_BITS, "serial-63-bits", WARNING, "CABF BR 7.1",                                    \
       "64 random bits and a sign need more than 8 octets")                                         \
+    X(SERIAL_RUN, "serial-no-run", WARNING, "CABF BR 7.1",                                         \
+      "random bits do not repeat one octet six times")                                             \
     X(SIG_ALG_KNOWN, "sig-alg-known", ERROR, "RFC 5280 4.1.2.3",                                   \
       "the signature algorithm is one we know, its parameters exact")                              \
     X(SIG_ALG_ISSUER, "sig-alg-equals-issuer", ERROR, "RFC 5280 4.1.2.3",                          \
       "the inner algorithm is the one that will sign")                                             \
+    X(SIG_ALG_SELF, "sig-alg-fits-own-key", ERROR, "RFC 5280 3.2",                                 \
+      "who signs itself does so with an algorithm of its own key")                                 \
     X(VALIDITY_FORM, "validity-form", ERROR, "RFC 5280 4.1.2.5",                                   \
       "times have seconds, no fraction, and end in Z")                                             \
     X(VALIDITY_TYPE, "validity-time-type", ERROR, "RFC 5280 4.1.2.5",                              \
@@ -37,6 +36,10 @@
       "notAfter is not before notBefore")                                                          \
     X(VALIDITY_BOTH_ENDS, "validity-both-ends", WARNING, "RFC 5280 4.1.2.5",                       \
       "the last second counts: whole days end at 23:59:59")                                        \
+    X(VALIDITY_NO_END, "validity-has-end", NOTICE, "RFC 5280 4.1.2.5",                             \
+      "an end entity's certificate ends before 9999-12-31")                                        \
+    X(VALIDITY_SERVER, "validity-server-825-days", NOTICE, "CABF BR 6.3.2",                        \
+      "a server certificate lasts 825 days at most, which clients ask of private CAs too")         \
     X(VALIDITY_ISSUER, "validity-within-issuer", ERROR, "RFC 5280 6.1.3",                          \
       "the validity lies inside the issuer's")
 
@@ -47,6 +50,9 @@
     X(SUBJECT_OR_SAN, "subject-or-san", ERROR, "RFC 5280 4.1.2.6",                                 \
       "a certificate without a subject has a subjectAltName")                                      \
     X(CA_SUBJECT, "ca-subject-not-empty", ERROR, "RFC 5280 4.1.2.6", "a CA has a subject")         \
+    X(CA_CN, "ca-common-name", NOTICE, "CABF BR 7.1.2.10.2", "a CA's subject has a common name")   \
+    X(SUBJECT_NOT_ISSUER, "subject-not-issuer", WARNING, "RFC 5280 3.2",                           \
+      "an end entity does not bear its issuer's name")                                             \
     X(NAME_STRUCTURE, "name-structure", ERROR, "RFC 5280 4.1.2.4",                                 \
       "a name is a sequence of non-empty sets of typed values")                                    \
     X(NAME_RDN_DISTINCT, "name-rdn-distinct", ERROR, "X.501 9.3",                                  \
@@ -59,18 +65,34 @@
       "a value holds only characters of its string type")                                          \
     X(NAME_NO_CONTROLS, "name-no-controls", ERROR, "RFC 5280 8",                                   \
       "no NUL and no other control character")                                                     \
+    X(NAME_INVISIBLE, "name-no-invisible", WARNING, "RFC 4518 2.2",                                \
+      "no invisible, direction-changing or C1 control character")                                  \
+    X(NAME_REPLACEMENT, "name-no-replacement", WARNING, "RFC 5280 4.1.2.4",                        \
+      "no U+FFFD, which stands for a character that was lost")                                     \
+    X(NAME_UTF8_ONCE, "name-utf8-once", NOTICE, "RFC 3629 3",                                      \
+      "a text was not encoded as UTF-8 twice")                                                     \
+    X(NAME_ENTITY, "name-no-entities", NOTICE, "X.520 6",                                          \
+      "a value is text, without HTML entities")                                                    \
     X(NAME_STRING_OLD, "name-string-modern", WARNING, "RFC 5280 4.1.2.4",                          \
       "no new TeletexString, BMPString or UniversalString")                                        \
     X(NAME_COUNTRY, "name-country", ERROR, "X.520 6.3.1", "a country is two upper-case letters")   \
+    X(NAME_COUNTRY_KNOWN, "name-country-known", WARNING, "ISO 3166-1",                             \
+      "a country code is assigned, or one for private use")                                        \
     X(NAME_BOUNDS, "name-bounds", WARNING, "RFC 5280 A.1", "a value obeys the X.520 upper bound")  \
+    X(NAME_DC, "name-dc-label", WARNING, "RFC 4519 2.4",                                           \
+      "a domainComponent is one label of a host name")                                             \
     X(NAME_WHITE_SPACE, "name-white-space", WARNING, "RFC 5280 7.1",                               \
       "a value does not begin or end with white space")                                            \
     X(NAME_PLACEHOLDER, "name-placeholder", WARNING, "CABF BR 7.1.4.2",                            \
       "a value says something: not only '.', '-' or space")                                        \
     X(NAME_ONE_CN, "name-one-common-name", WARNING, "CABF BR 7.1.4.3",                             \
       "the subject has one common name at most")                                                   \
+    X(NAME_ONE_EMAIL, "name-one-email", WARNING, "CABF SMIME 7.1.4.2",                             \
+      "the subject has one e-mail address at most")                                                \
+    X(NAME_EMAIL_SYNTAX, "name-email-syntax", WARNING, "RFC 5280 4.1.2.6",                         \
+      "an e-mail address in the subject is a mailbox")                                             \
     X(NAME_EMAIL, "name-email-in-subject", NOTICE, "RFC 5280 4.1.2.6",                             \
-      "an e-mail address belongs into the subjectAltName")
+      "an e-mail address stands in the subjectAltName alone")
 
 #define CHY_LINT_KEY_RULES(X)                                                                      \
     X(SPKI_STRUCTURE, "spki-structure", ERROR, "RFC 5280 4.1.2.7",                                 \
@@ -79,13 +101,25 @@
       "RSA has NULL, EC a named curve, Edwards keys no parameters")                                \
     X(RSA_MODULUS, "rsa-modulus-size", ERROR, "CABF BR 6.1.5",                                     \
       "an RSA modulus is odd and has 2048 bits or more")                                           \
+    X(RSA_OCTETS, "rsa-modulus-octets", WARNING, "CABF BR 6.1.5",                                  \
+      "an RSA modulus has a multiple of 8 bits")                                                   \
     X(RSA_EXPONENT, "rsa-exponent", ERROR, "RFC 8017 3.1", "an RSA exponent is odd and above 1")   \
     X(RSA_EXPONENT_SMALL, "rsa-exponent-small", WARNING, "CABF BR 6.1.6",                          \
       "an RSA exponent is 65537 or more")                                                          \
+    X(RSA_EXPONENT_RANGE, "rsa-exponent-range", WARNING, "CABF BR 6.1.6",                          \
+      "an RSA exponent is below 2^256")                                                            \
     X(KU_EC, "ku-ec-no-encipherment", ERROR, "RFC 8813 3", "an EC key does not encipher")          \
     X(KU_SIGN_ONLY, "ku-signature-key", ERROR, "RFC 8410 5",                                       \
       "a key that can only sign neither enciphers nor agrees")                                     \
-    X(KU_RSA, "ku-rsa-no-agreement", ERROR, "RFC 3279 2.3.1", "an RSA key does not agree on keys")
+    X(KU_RSA, "ku-rsa-no-agreement", ERROR, "RFC 3279 2.3.1", "an RSA key does not agree on keys") \
+    X(KU_ONE_ONLY, "ku-one-of-only", WARNING, "RFC 3279 2.3.3",                                    \
+      "encipherOnly and decipherOnly exclude each other")                                          \
+    X(KU_CA_ONLY, "ku-ca-no-encipherment", WARNING, "CABF BR 7.1.2.10.7",                          \
+      "a CA's key neither enciphers nor agrees")                                                   \
+    X(KU_CODE, "ku-code-signing", WARNING, "CABF CS 7.1.2.3",                                      \
+      "a key that signs code does not encipher")                                                   \
+    X(KU_SERVER, "ku-server-no-commitment", NOTICE, "CABF BR 7.1.2.7.11",                          \
+      "a server's key commits to no content: no nonRepudiation")
 
 #define CHY_LINT_EXTENSION_RULES(X)                                                                \
     X(EXT_NOT_EMPTY, "ext-not-empty", ERROR, "RFC 5280 4.1.2.9",                                   \
@@ -117,15 +151,27 @@
       "encipherOnly and decipherOnly go with keyAgreement")                                        \
     X(KU_IN_CA, "ku-in-ca", ERROR, "RFC 5280 4.2.1.3", "a CA has keyUsage")                        \
     X(KU_CA_SIGNS, "ku-ca-cert-sign", ERROR, "RFC 5280 4.2.1.9", "a CA has keyCertSign")           \
+    X(KU_CA_CRL, "ku-ca-crl-sign", WARNING, "CABF BR 7.1.2.10.7", "a CA has cRLSign")              \
     X(KU_LEAF_SIGNS, "ku-leaf-no-cert-sign", ERROR, "RFC 5280 4.2.1.9",                            \
       "who is not a CA does not have keyCertSign")                                                 \
     X(KU_LEAF_CRL, "ku-leaf-no-crl-sign", WARNING, "RFC 5280 4.2.1.3",                             \
       "who is not a CA does not sign CRLs")                                                        \
+    X(KU_IN_LEAF, "ku-in-leaf", NOTICE, "RFC 5280 4.2.1.3", "an end entity has keyUsage")          \
     X(EKU_STRUCTURE, "eku-structure", ERROR, "RFC 5280 4.2.1.12",                                  \
       "extKeyUsage is a sequence of identifiers")                                                  \
     X(EKU_NOT_EMPTY, "eku-not-empty", ERROR, "RFC 5280 4.2.1.12",                                  \
       "extKeyUsage has at least one purpose")                                                      \
     X(EKU_DUPLICATE, "eku-duplicate", ERROR, "RFC 5280 4.2.1.12", "each purpose stands once")      \
+    X(EKU_IN_LEAF, "eku-in-leaf", NOTICE, "CABF BR 7.1.2.7.6", "an end entity has extKeyUsage")    \
+    X(EKU_ROOT, "eku-not-in-root", WARNING, "CABF BR 7.1.2.1", "a root has no extKeyUsage")        \
+    X(EKU_CA_CRITICAL, "eku-ca-not-critical", NOTICE, "CABF BR 7.1.2.10",                          \
+      "a CA's extKeyUsage is not critical")                                                        \
+    X(EKU_CODE_APART, "eku-code-signing-apart", WARNING, "CABF CS 7.1.2.3",                        \
+      "who signs code is no server and signs no mail")                                             \
+    X(EKU_OCSP_ALONE, "eku-ocsp-alone", WARNING, "CABF BR 7.1.2.8",                                \
+      "OCSPSigning is the only purpose")                                                           \
+    X(EKU_IPSEC, "eku-ipsec-obsolete", NOTICE, "RFC 4945 5.1.3.12",                                \
+      "no purpose of the three that IPsec gave up")                                                \
     X(EKU_ANY_ALONE, "eku-any-alone", WARNING, "RFC 5280 4.2.1.12",                                \
       "anyExtendedKeyUsage beside others says nothing")                                            \
     X(EKU_ANY_CRITICAL, "eku-any-not-critical", WARNING, "RFC 5280 4.2.1.12",                      \
@@ -142,6 +188,10 @@
       "the value of ocsp-nocheck is NULL")                                                         \
     X(OCSP_NOCHECK_ONLY, "ocsp-nocheck-only-signer", WARNING, "RFC 6960 4.2.2.2.1",                \
       "only an OCSP signer has ocsp-nocheck")                                                      \
+    X(OCSP_NOCHECK_CRITICAL, "ocsp-nocheck-not-critical", WARNING, "RFC 6960 4.2.2.2.1",           \
+      "ocsp-nocheck is not critical")
+
+#define CHY_LINT_POINTER_RULES(X)                                                                  \
     X(SKI_STRUCTURE, "ski-structure", ERROR, "RFC 5280 4.2.1.2",                                   \
       "subjectKeyIdentifier is a non-empty octet string")                                          \
     X(SKI_IN_CA, "ski-in-ca", ERROR, "RFC 5280 4.2.1.2", "a CA has a subjectKeyIdentifier")        \
@@ -149,6 +199,9 @@
       "an end entity has a subjectKeyIdentifier")                                                  \
     X(SKI_NOT_CRITICAL, "ski-not-critical", ERROR, "RFC 5280 4.2.1.2",                             \
       "subjectKeyIdentifier is not critical")                                                      \
+    X(SKI_LENGTH, "ski-length", WARNING, "RFC 7093 2", "a key identifier has 8 to 32 octets")      \
+    X(SKI_NOT_ISSUERS, "ski-not-issuers", WARNING, "RFC 5280 4.2.1.2",                             \
+      "the key is not the issuer's own")                                                           \
     X(AKI_STRUCTURE, "aki-structure", ERROR, "RFC 5280 4.2.1.1",                                   \
       "authorityKeyIdentifier is well-formed")                                                     \
     X(AKI_PRESENT, "aki-present", ERROR, "RFC 5280 4.2.1.1",                                       \
@@ -159,6 +212,8 @@
       "issuer and serial number stand both or not at all")                                         \
     X(AKI_NOT_CRITICAL, "aki-not-critical", ERROR, "RFC 5280 4.2.1.1",                             \
       "authorityKeyIdentifier is not critical")                                                    \
+    X(AKI_KEY_ONLY, "aki-key-id-only", NOTICE, "CABF BR 7.1.2.11.1",                               \
+      "the issuer's key is named by its identifier alone, which a renewed CA keeps")               \
     X(CDP_STRUCTURE, "cdp-structure", ERROR, "RFC 5280 4.2.1.13",                                  \
       "cRLDistributionPoints is well-formed")                                                      \
     X(CDP_NAMED, "cdp-named", ERROR, "RFC 5280 4.2.1.13",                                          \
@@ -167,23 +222,83 @@
     X(CDP_SCHEME, "cdp-scheme", WARNING, "RFC 5280 4.2.1.13", "its URLs are http(s) or ldap(s)")   \
     X(CDP_NOT_CRITICAL, "cdp-not-critical", WARNING, "RFC 5280 4.2.1.13",                          \
       "cRLDistributionPoints is not critical")                                                     \
+    X(CDP_URL, "cdp-url-present", WARNING, "RFC 5280 4.2.1.13",                                    \
+      "a distribution point that has a name has a URL")                                            \
+    X(CDP_TLS, "cdp-no-tls", WARNING, "RFC 5280 8",                                                \
+      "its URLs need no TLS, whose certificate would need a CRL first")                            \
+    X(CDP_DUPLICATE, "cdp-duplicate", WARNING, "RFC 5280 4.2.1.13", "each URL stands once")        \
+    X(CDP_REASONS, "cdp-all-reasons", ERROR, "RFC 5280 4.2.1.13", "one point covers all reasons")  \
+    X(CDP_RELATIVE, "cdp-relative-name", WARNING, "RFC 5280 4.2.1.13",                             \
+      "no name relative to the CRL's issuer")                                                      \
+    X(CDP_ISSUER, "cdp-crl-issuer", ERROR, "RFC 5280 4.2.1.13",                                    \
+      "cRLIssuer is left out where it is the certificate's issuer")                                \
+    X(FRESHEST_STRUCTURE, "freshest-structure", ERROR, "RFC 5280 4.2.1.15",                        \
+      "freshestCRL is well-formed")                                                                \
+    X(FRESHEST_URI, "freshest-uri", ERROR, "RFC 5280 4.2.1.15",                                    \
+      "its URLs are absolute and well-formed")                                                     \
+    X(FRESHEST_NOT_CRITICAL, "freshest-not-critical", ERROR, "RFC 5280 4.2.1.15",                  \
+      "freshestCRL is not critical")                                                               \
+    X(FRESHEST_BASE, "freshest-with-cdp", WARNING, "RFC 5280 4.2.1.15",                            \
+      "delta CRLs have a base: cRLDistributionPoints stands too")                                  \
     X(AIA_STRUCTURE, "aia-structure", ERROR, "RFC 5280 4.2.2.1",                                   \
       "authorityInfoAccess is well-formed and not empty")                                          \
     X(AIA_URI, "aia-uri", ERROR, "RFC 5280 4.2.2.1", "its URLs are absolute and well-formed")      \
     X(AIA_SCHEME, "aia-scheme", WARNING, "RFC 5280 4.2.2.1", "its URLs are http(s) or ldap(s)")    \
     X(AIA_NOT_CRITICAL, "aia-not-critical", ERROR, "RFC 5280 4.2.2.1",                             \
       "authorityInfoAccess is not critical")                                                       \
+    X(AIA_TLS, "aia-no-tls", NOTICE, "RFC 5280 8",                                                 \
+      "its URLs need no TLS, whose certificate would need them first")                             \
+    X(AIA_DUPLICATE, "aia-duplicate", WARNING, "CABF BR 7.1.2.7.7",                                \
+      "each access location stands once")                                                          \
+    X(AIA_METHOD, "aia-method", NOTICE, "RFC 5280 4.2.2.1",                                        \
+      "an access method is OCSP or caIssuers")                                                     \
+    X(AIA_LOCATION, "aia-location-url", WARNING, "RFC 5280 4.2.2.1",                               \
+      "an access location is a URL")                                                               \
+    X(AIA_OCSP, "aia-ocsp-http", WARNING, "RFC 6960 A.1", "OCSP is asked over HTTP")               \
+    X(SELF_POINTERS, "self-signed-pointers", NOTICE, "CABF BR 7.1.2.1",                            \
+      "who is self-signed points to no issuer and no CRL")                                         \
     X(SIA_NOT_CRITICAL, "sia-not-critical", ERROR, "RFC 5280 4.2.2.2",                             \
       "subjectInfoAccess is not critical")                                                         \
+    X(SIA_STRUCTURE, "sia-structure", ERROR, "RFC 5280 4.2.2.2",                                   \
+      "subjectInfoAccess is well-formed and not empty")                                            \
+    X(SIA_URI, "sia-uri", ERROR, "RFC 5280 4.2.2.2", "its URLs are absolute")
+
+#define CHY_LINT_POLICY_RULES(X)                                                                   \
     X(CP_STRUCTURE, "cp-structure", ERROR, "RFC 5280 4.2.1.4",                                     \
       "certificatePolicies is well-formed and not empty")                                          \
     X(CP_DUPLICATE, "cp-duplicate", ERROR, "RFC 5280 4.2.1.4", "each policy stands once")          \
     X(CP_CPS, "cp-cps-uri", WARNING, "RFC 5280 4.2.1.4", "a CPS pointer is an IA5 URL")            \
+    X(CP_NOT_CRITICAL, "cp-not-critical", NOTICE, "CABF BR 7.1.2.7.9",                             \
+      "certificatePolicies is not critical")                                                       \
+    X(CP_ANY_QUALIFIER, "cp-any-qualifier", ERROR, "RFC 5280 4.2.1.4",                             \
+      "anyPolicy has no qualifiers but CPS pointers and notices")                                  \
+    X(CP_ANY_LEAF, "cp-any-in-leaf", NOTICE, "CABF BR 7.1.6.4",                                    \
+      "an end entity has policies by name, not anyPolicy")                                         \
+    X(CP_NOTICE, "cp-notice-structure", ERROR, "RFC 5280 4.2.1.4", "a user notice is well-formed") \
+    X(CP_NOTICE_REF, "cp-notice-no-reference", WARNING, "RFC 5280 4.2.1.4",                        \
+      "a user notice is its text, without noticeRef")                                              \
+    X(CP_NOTICE_IA5, "cp-notice-not-ia5", ERROR, "RFC 6818 3",                                     \
+      "the text of a notice is no IA5String")                                                      \
+    X(CP_NOTICE_UTF8, "cp-notice-utf8", WARNING, "RFC 6818 3",                                     \
+      "the text of a notice is a UTF8String")                                                      \
+    X(CP_NOTICE_LENGTH, "cp-notice-length", WARNING, "RFC 5280 4.2.1.4",                           \
+      "the text of a notice has 1 to 200 characters")                                              \
+    X(CP_NOTICE_CONTROLS, "cp-notice-no-controls", WARNING, "RFC 6818 3",                          \
+      "the text of a notice has no control character")                                             \
     X(PC_CRITICAL, "pc-critical", ERROR, "RFC 5280 4.2.1.11", "policyConstraints is critical")     \
+    X(PC_STRUCTURE, "pc-structure", ERROR, "RFC 5280 4.2.1.11",                                    \
+      "policyConstraints is well-formed")                                                          \
     X(PC_NOT_EMPTY, "pc-not-empty", ERROR, "RFC 5280 4.2.1.11",                                    \
       "policyConstraints says something")                                                          \
     X(IAP_CRITICAL, "iap-critical", ERROR, "RFC 5280 4.2.1.14", "inhibitAnyPolicy is critical")    \
-    X(PM_CRITICAL, "pm-critical", WARNING, "RFC 5280 4.2.1.5", "policyMappings is critical")
+    X(IAP_STRUCTURE, "iap-structure", ERROR, "RFC 5280 4.2.1.14",                                  \
+      "inhibitAnyPolicy is a number of certificates")                                              \
+    X(PM_CRITICAL, "pm-critical", WARNING, "RFC 5280 4.2.1.5", "policyMappings is critical")       \
+    X(PM_STRUCTURE, "pm-structure", ERROR, "RFC 5280 4.2.1.5",                                     \
+      "policyMappings is a list of pairs and not empty")                                           \
+    X(PM_ANY, "pm-any-policy", ERROR, "RFC 5280 4.2.1.5", "anyPolicy is not mapped")               \
+    X(PM_IN_CP, "pm-in-policies", WARNING, "RFC 5280 4.2.1.5",                                     \
+      "a policy that is mapped is among the certificate's policies")
 
 #define CHY_LINT_ALT_NAME_RULES(X)                                                                 \
     X(SAN_STRUCTURE, "san-structure", ERROR, "RFC 5280 4.2.1.6",                                   \
@@ -209,10 +324,47 @@
       "no x400Address and no ediPartyName")                                                        \
     X(CN_IN_SAN, "cn-in-san", WARNING, "CABF BR 7.1.4.3",                                          \
       "a server's common name is among its alternative names")                                     \
+    X(SAN_WILDCARD_TLD, "san-wildcard-tld", WARNING, "CABF BR 3.2.2.6",                            \
+      "a wildcard does not stand for all of a top-level domain")                                   \
+    X(SAN_IP_HOST, "san-ip-host", WARNING, "RFC 5280 4.2.1.6",                                     \
+      "an iPAddress is a host's: not unspecified, multicast, broadcast or IPv4 in IPv6")           \
+    X(SAN_SRV, "san-srv-name", WARNING, "RFC 4985 2",                                              \
+      "an SRVName is _service.host in an IA5String")                                               \
+    X(SAN_SMTP_UTF8, "san-smtp-utf8", WARNING, "RFC 9598 3",                                       \
+      "a SmtpUTF8Mailbox is a mailbox whose local part needs UTF-8")                               \
+    X(SAN_SERVER, "san-server-host", WARNING, "RFC 9525 6.3",                                      \
+      "a server certificate names a host or an address")                                           \
+    X(SAN_EMAIL_USER, "san-email-user", WARNING, "RFC 8550 3",                                     \
+      "an S/MIME certificate names a mailbox")                                                     \
+    X(SAN_LOGON, "san-logon-upn", WARNING, "MS-PKCA 3.1.5.2.1",                                    \
+      "a smart-card logon certificate names a user: UPN or SID")                                   \
+    X(EMAIL_IN_SAN, "email-in-san", WARNING, "RFC 5280 4.1.2.6",                                   \
+      "an e-mail address in the subject is among the alternative names")                           \
+    X(IAN_STRUCTURE, "ian-structure", ERROR, "RFC 5280 4.2.1.7",                                   \
+      "issuerAltName is a list of names and not empty")                                            \
+    X(IAN_NAMES, "ian-names", ERROR, "RFC 5280 4.2.1.7",                                           \
+      "each name in issuerAltName is one of its type")                                             \
+    X(IAN_NOT_CRITICAL, "ian-not-critical", WARNING, "RFC 5280 4.2.1.7",                           \
+      "issuerAltName is not critical")
+
+#define CHY_LINT_CONSTRAINT_RULES(X)                                                               \
     X(NC_STRUCTURE, "nc-structure", ERROR, "RFC 5280 4.2.1.10", "nameConstraints is well-formed")  \
     X(NC_NOT_EMPTY, "nc-not-empty", ERROR, "RFC 5280 4.2.1.10",                                    \
       "nameConstraints permits or excludes something")                                             \
     X(NC_CRITICAL, "nc-critical", ERROR, "RFC 5280 4.2.1.10", "nameConstraints is critical")       \
+    X(NC_TYPE, "nc-type", WARNING, "RFC 5280 4.2.1.10",                                            \
+      "no constraint on names that nobody checks: x400Address, ediPartyName, registeredID")        \
+    X(NC_DOT, "nc-dns-no-dot", WARNING, "RFC 5280 4.2.1.10",                                       \
+      "a DNS constraint does not begin with a dot")                                                \
+    X(NC_FORM, "nc-form", WARNING, "RFC 5280 4.2.1.10",                                            \
+      "a constraint is a host, a domain or a mailbox, as its type has it")                         \
+    X(NC_MASK, "nc-ip-mask", ERROR, "RFC 5280 4.2.1.10",                                           \
+      "the mask of an address range is ones, then zeros")                                          \
+    X(NC_BASE, "nc-ip-base", WARNING, "RFC 4632 3.1",                                              \
+      "an address range has no bits outside of its mask")                                          \
+    X(NC_TWICE, "nc-duplicate", WARNING, "RFC 5280 4.2.1.10", "each subtree stands once")          \
+    X(NC_BOTH, "nc-contradiction", WARNING, "RFC 5280 4.2.1.10",                                   \
+      "no subtree is permitted and excluded at once")                                              \
     X(NC_SAN, "nc-obeyed-san", ERROR, "RFC 5280 6.1.3",                                            \
       "alternative names obey the issuer's name constraints")                                      \
     X(NC_SUBJECT, "nc-obeyed-subject", ERROR, "RFC 5280 6.1.3",                                    \
@@ -220,80 +372,36 @@
     X(NC_COMMON_NAME, "nc-obeyed-common-name", ERROR, "RFC 5280 4.2.1.10",                         \
       "a common name used as a host name obeys them too")
 
+#define CHY_LINT_OTHER_RULES(X)                                                                    \
+    X(SDA_STRUCTURE, "sda-structure", ERROR, "RFC 5280 4.2.1.8",                                   \
+      "subjectDirectoryAttributes is a list of attributes and not empty")                          \
+    X(SDA_NOT_CRITICAL, "sda-not-critical", ERROR, "RFC 5280 4.2.1.8",                             \
+      "subjectDirectoryAttributes is not critical")                                                \
+    X(TLS_FEATURE, "tls-feature-structure", ERROR, "RFC 7633 4.1",                                 \
+      "the TLS feature extension is a list of numbers and not empty")                              \
+    X(MS_TEMPLATE_NAME, "ms-template-name", WARNING, "MS-CRTD 3",                                  \
+      "the template's name is a text of one string type")                                          \
+    X(MS_TEMPLATE_INFO, "ms-template-info", WARNING, "MS-WCCE 2.2.2.7",                            \
+      "template information is an identifier and its version")                                     \
+    X(MS_CA_VERSION, "ms-ca-version", WARNING, "MS-WCCE 2.2.2.7",                                  \
+      "the CA's version is an INTEGER")                                                            \
+    X(MS_CA_ONLY, "ms-ca-only", WARNING, "MS-WCCE 2.2.2.7",                                        \
+      "CA version and previous CA's hash stand only in CA certificates")                           \
+    X(MS_APP_POLICIES, "ms-app-policies", WARNING, "MS-WCCE 2.2.2.7",                              \
+      "application policies are a list of policies and not empty")                                 \
+    X(MS_APP_EKU, "ms-app-policies-eku", WARNING, "MS-WCCE 2.2.2.7",                               \
+      "application policies and extKeyUsage say the same")                                         \
+    X(MS_SID, "ms-sid", WARNING, "MS-WCCE 2.2.2.7", "the security extension holds a SID")
+
 #define CHY_LINT_RULES(X)                                                                          \
     CHY_LINT_FIELD_RULES(X)                                                                        \
     CHY_LINT_NAME_RULES(X)                                                                         \
     CHY_LINT_KEY_RULES(X)                                                                          \
     CHY_LINT_EXTENSION_RULES(X)                                                                    \
-    CHY_LINT_ALT_NAME_RULES(X)
-
-#define CHY_LINT_ENUM(name, id, severity, section, text) CHY_LR_##name,
-enum chy_lint_id { CHY_LINT_RULES(CHY_LINT_ENUM) CHY_LR_COUNT };
-#undef CHY_LINT_ENUM
-
-/* Extensions that a rule or the list of known critical ones asks for. */
-enum chy_lint_ext_id {
-    CHY_LX_BC,
-    CHY_LX_KU,
-    CHY_LX_EKU,
-    CHY_LX_SKI,
-    CHY_LX_AKI,
-    CHY_LX_SAN,
-    CHY_LX_CDP,
-    CHY_LX_AIA,
-    CHY_LX_SIA,
-    CHY_LX_CP,
-    CHY_LX_PM,
-    CHY_LX_PC,
-    CHY_LX_IAP,
-    CHY_LX_NC,
-    CHY_LX_NOCHECK,
-    CHY_LX_COUNT
-};
-
-/* For tables: a compound literal is no constant expression. */
-#define CHY_LINT_OID(lit)                                                                          \
-    {                                                                                              \
-        (const uint8_t *)(lit), sizeof(lit) - 1                                                    \
-    }
-
-enum { CHY_LINT_EKU_MAX = 64 };
-
-struct chy_lint {
-    struct chy_lint_report *out;
-    const struct chy_lint_issuer *ca; /* NULL: self-signed */
-    struct chy_span tbs;
-    struct chy_tlv version;                                 /* whole [0]; tag 0 when absent */
-    struct chy_span serial, sig_alg, issuer, subject, spki; /* serial: content; the others whole */
-    struct chy_tlv not_before, not_after;
-    bool has_unique_ids, has_extensions;
-    struct chy_ext ext[CHY_EXT_MAX];
-    size_t n_ext;
-    const struct chy_ext *known[CHY_LX_COUNT]; /* the first of each */
-    /* Read once, before the rules that combine them. */
-    bool is_ca;
-    int path_len; /* -1: none */
-    unsigned ku;
-    struct chy_span eku[CHY_LINT_EKU_MAX];
-    size_t n_eku;
-    bool server_auth, ocsp_signing, any_purpose;
-    enum chy_key_kind key_kind;
-    bool subject_empty;
-    struct chy_span common_name; /* of the subject, as found */
-    struct chy_span email;       /* emailAddress of the subject, as found */
-};
-
-/* Notes that the rule is broken; octets that do not print become '?'. */
-void chy_lint_find(struct chy_lint *l, enum chy_lint_id id, const char *fmt, ...) CHY_PRINTF(3, 4);
-
-void chy_lint_fields(struct chy_lint *l);
-void chy_lint_names(struct chy_lint *l);
-void chy_lint_key(struct chy_lint *l);
-void chy_lint_ext_list(struct chy_lint *l); /* what holds for any extension */
-void chy_lint_usage(struct chy_lint *l);    /* reads BC, KU and EKU, and checks each alone */
-void chy_lint_purposes(struct chy_lint *l); /* BC, KU and EKU against each other and the issuer */
-void chy_lint_pointers(struct chy_lint *l); /* SKI, AKI, CDP, AIA, policies */
-void chy_lint_alt_names(struct chy_lint *l);
-void chy_lint_constraints(struct chy_lint *l);
+    CHY_LINT_POINTER_RULES(X)                                                                      \
+    CHY_LINT_POLICY_RULES(X)                                                                       \
+    CHY_LINT_ALT_NAME_RULES(X)                                                                     \
+    CHY_LINT_CONSTRAINT_RULES(X)                                                                   \
+    CHY_LINT_OTHER_RULES(X)
 
 #endif

@@ -98,14 +98,16 @@ enum slot {
 #define EXT_CP(value) EXT("551d20", "", value)
 #define EXT_NC(value) EXT("551d1e", CRIT, value)
 #define NOCHECK EXT("2b0601050507300105", "", "0500")
+#define TWO_YEARS VALID("17{'260101000000Z'}", "17{'271231235959Z'}")
 #define SIX_YEARS VALID("17{'260101000000Z'}", "17{'311231235959Z'}")
+#define CLIENT EXT_EKU(KP("02"))
 
 static const char *const leaf[SLOTS] = {
     [VERSION] = "a0{020102}",
     [SERIAL] = "02{7f0102030405060708090a0b0c0d0e0f10111213}",
     [SIG_ALG] = ECDSA_SHA256,
     [ISSUER] = NAME(RDN(CN, "0c", "'CA'")),
-    [VALIDITY] = SIX_YEARS,
+    [VALIDITY] = TWO_YEARS,
     [SUBJECT] = NAME(WWW),
     [SPKI] = P256,
     [BC] = EXT_BC(CRIT, "30{}"),
