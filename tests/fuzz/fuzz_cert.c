@@ -1,9 +1,10 @@
-/* Certificates: what we read OpenSSL reads and writes alike, and its fields make the same
- * certificate again. */
+/* Certificates: what we read OpenSSL reads and writes alike, its fields make the same certificate
+ * again, and lint lives through any octets. */
 #include <openssl/x509.h>
 #include <stdlib.h>
 
 #include "pki/cert.h"
+#include "pki/lint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,10 +71,55 @@ static void check_building(const struct chy_cert *cert)
     chy_buf_free(&b);
 }
 
+static void check_report(const struct chy_lint_report *r)
+{
+    size_t errors = 0;
+    must(r->n <= CHY_ARRAY_LEN(r->finding));
+    for (size_t i = 0; i < r->n; i++) {
+        errors += r->finding[i].rule->severity == CHY_LINT_ERROR;
+        for (const char *c = r->finding[i].detail; *c; c++)
+            must(*c >= ' ' && *c <= '~');
+    }
+    must(errors <= r->errors);
+}
+
+/* As a root, and as a leaf of a CA that has the input's own names, key identifier and constraints.
+ */
+static void check_lint(struct chy_span tbs)
+{
+    static struct chy_cert cert;
+    static struct chy_name_constraints nc;
+    struct chy_lint_report report;
+    struct chy_lint_issuer issuer = {.not_after = INT64_MAX, .path_len = 1};
+    chy_lint_tbs(tbs, NULL, &report);
+    check_report(&report);
+    bool readable = chy_cert_parse_tbs(tbs, &cert, NULL) == CHY_S_OK;
+    must(readable || report.errors > 0);
+    if (readable) {
+        const struct chy_ext *ski = chy_cert_find_ext(&cert, chy_oid_subject_key_id);
+        const struct chy_ext *own = chy_cert_find_ext(&cert, chy_oid_name_constraints);
+        issuer.subject = cert.issuer.der;
+        if (ski) (void)chy_ski_parse(ski->value, &issuer.key_id);
+        if (own && chy_name_constraints_parse(own->value, &nc, NULL) == CHY_S_OK)
+            issuer.constraints = &nc;
+    }
+    chy_lint_tbs(tbs, &issuer, &report);
+    check_report(&report);
+}
+
+/* The first element, where there is one. */
+static struct chy_span tbs_of(struct chy_span der)
+{
+    struct chy_der outer = chy_der_of(der), d;
+    struct chy_tlv tbs;
+    return chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) && chy_der_read(&d, &tbs) ? tbs.whole : der;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct chy_cert cert;
     struct chy_err err = {0};
+    check_lint(tbs_of(chy_span_of(data, size)));
     if (chy_cert_parse(chy_span_of(data, size), &cert, &err) != CHY_S_OK) {
         must(CHY_FAILED(err.code) && err.text[0]);
         return 0;
