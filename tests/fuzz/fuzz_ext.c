@@ -59,7 +59,7 @@ static void show(const struct chy_general_name *gn)
     struct chy_buf text;
     chy_buf_init(&text, 1 << 20);
     chy_general_name_to_text(gn, &text);
-    must(!text.failed && text.n > 3);
+    must(!text.failed && text.n >= 3);
     chy_buf_free(&text);
 }
 

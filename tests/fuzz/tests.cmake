@@ -2,6 +2,8 @@
 # fuzz_NAME; without, the inputs of corpus/NAME are replayed as the test fuzz/NAME.
 # It links the layers whose headers it includes.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/fuzz_*.c)
+# Inputs that are DER are changed element by element.
+set(fuzz_der cert csr ext name)
 foreach(source ${fuzz_targets})
   get_filename_component(target ${source} NAME_WE)
   string(REPLACE "fuzz_" "" name ${target})
@@ -13,11 +15,16 @@ foreach(source ${fuzz_targets})
     add_executable(${target} ${source})
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    if(name IN_LIST fuzz_der)
+      target_sources(${target} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/der_mutator.c)
+    endif()
   else()
     add_executable(${target} ${source} ${CMAKE_CURRENT_LIST_DIR}/replay_main.c)
     add_test(NAME fuzz/${name} COMMAND ${target} ${corpus})
     set_tests_properties(fuzz/${name} PROPERTIES TIMEOUT 300)
   endif()
+  # What has no layer of its own is included as source.
+  target_include_directories(${target} PRIVATE ${CHY_ROOTS}/daemon)
   target_link_libraries(${target} PRIVATE ${layers} chy_flags)
 endforeach()
 if(NOT CHY_FUZZ)
