@@ -20,6 +20,13 @@ static bool is_hex(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+/* RFC 3986 2: what is visible, without <>"{}|\^`. */
+static bool is_uri_char(uint8_t c)
+{
+    static const uint32_t allowed[8] = {0, 0xaffffffa, 0xafffffff, 0x47fffffe};
+    return (allowed[c / 32] >> (c % 32)) & 1;
+}
+
 /* Scheme ":" and characters that need no escape. */
 size_t chy_lint_uri_scheme(struct chy_span u)
 {
@@ -31,7 +38,7 @@ size_t chy_lint_uri_scheme(struct chy_span u)
     }
     if (n == 0 || n + 1 >= u.n || u.p[n] != ':') return 0;
     for (size_t i = n + 1; i < u.n; i++) {
-        if (u.p[i] <= ' ' || u.p[i] >= 127 || strchr("<>\"{}|\\^`", u.p[i])) return 0;
+        if (!is_uri_char(u.p[i])) return 0;
         if (u.p[i] == '%' && (i + 2 >= u.n || !is_hex(u.p[i + 1]) || !is_hex(u.p[i + 2]))) return 0;
     }
     return n;
@@ -207,8 +214,8 @@ static void check_method(struct chy_lint *l, struct chy_span method, const struc
     } else if (!url) {
         chy_lint_find(l, CHY_LR_AIA_LOCATION, "a name of type %d", location->tag & 0x1f);
     }
-    enum url_kind kind = url ? kind_of(location->value) : URL_NONE;
-    if (ocsp && (kind == URL_LDAP || kind == URL_LDAPS)) {
+    enum url_kind kind = ocsp && url ? kind_of(location->value) : URL_NONE;
+    if (kind == URL_LDAP || kind == URL_LDAPS) {
         chy_lint_find(l, CHY_LR_AIA_OCSP, "'%.*s'", CHY_LINT_SHOW(location->value));
     }
 }
