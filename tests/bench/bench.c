@@ -163,6 +163,15 @@ static void measure_start(void)
     figure("start ratio", ours / theirs, 1.5, true);
 }
 
+static void measure_checks(void)
+{
+    progress("lint and weak keys", 0);
+    figure("lint of a server certificate, us", bench_lint_us("p256", false), 15, true);
+    figure("lint of a server certificate, RSA, us", bench_lint_us("rsa2048", false), 15, true);
+    figure("lint of a CA certificate, us", bench_lint_us("p256", true), 15, true);
+    figure("weak-key test of RSA-2048, us", bench_weak_key_us("rsa2048"), 20, true);
+}
+
 static bool met(const struct figure *f)
 {
     return f->bound <= 0 || (f->at_most ? f->value <= f->bound : f->value >= f->bound);
@@ -237,6 +246,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < CHY_ARRAY_LEN(plans); i++) {
         if (plans[i].from <= level && strstr(plans[i].what, only)) measure(&plans[i], seconds);
     }
+    if (strstr("checks", only)) measure_checks();
     if (strstr("start", only)) measure_start();
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
     if (isatty(2)) fprintf(stderr, "\r\033[K");

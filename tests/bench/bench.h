@@ -19,6 +19,11 @@ double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg);
 void bench_free_requests(struct bench_requests *r);
 
+/* checks.c: one lint of a typical certificate (ca: of an issuing CA), one test of a key's strength;
+ * CPU microseconds, the best of several rounds. */
+double bench_lint_us(const char *key_alg, bool ca);
+double bench_weak_key_us(const char *key_alg);
+
 struct bench_load {
     const char *host;
     int port;
