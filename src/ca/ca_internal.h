@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "ca/request.h"
+#include "pki/key_list.h"
 
 enum {
     CHY_CA_MAX_EXITS = 16,
@@ -34,9 +35,10 @@ struct chy_settings {
     struct chy_buf cdp_der, aia_der; /* extension values, encoded once */
     uint8_t (*blocked_spki)[32];     /* KeyBlocklist: SHA-256 of SubjectPublicKeyInfo */
     size_t n_blocked;
-    unsigned gn_flags;             /* CHY_GN_ALLOW_* */
-    char *policy;                  /* PolicyModules/Active */
-    char *exits[CHY_CA_MAX_EXITS]; /* ExitModules/Active */
+    struct chy_key_list *blocked_file; /* KeyBlocklistFile; NULL: none */
+    unsigned gn_flags;                 /* CHY_GN_ALLOW_* */
+    char *policy;                      /* PolicyModules/Active */
+    char *exits[CHY_CA_MAX_EXITS];     /* ExitModules/Active */
     size_t n_exits;
     unsigned module_timeout_ms;
     enum chy_binding binding;

@@ -39,6 +39,7 @@ static const struct known known_settings[] = {
     {"EnforceX500NameLengths", NUMBER, "1", 0, 1, NULL},
     {"ExitModules/Active", LIST, "[\"exit-publish\"]", 0, 0, NULL},
     {"KeyBlocklist", LIST, "[]", 0, 0, NULL},
+    {"KeyBlocklistFile", TEXT, "\"\"", 0, 0, NULL},
     {"ModuleBinding", CHOICE, "\"auto\"", 0, 0, "auto|direct|late"},
     {"ModuleTimeoutMilliseconds", NUMBER, "30000", 10, 3600000, NULL},
     {"OCSPURLs", LIST, "[]", 0, 0, NULL},

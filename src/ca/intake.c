@@ -50,6 +50,17 @@ static bool is_blocked(struct chy_request *r, struct chy_worker *w, const struct
     return false;
 }
 
+/* CHY_S_OK: the key is not in the file of compromised ones. */
+static chy_hresult check_blocklist_file(struct chy_request *r, const struct chy_settings *s)
+{
+    if (!s->blocked_file) return CHY_S_OK;
+    chy_hresult hr = chy_key_list_find(s->blocked_file, &r->csr.key, &r->err);
+    if (hr == CHY_S_FALSE) return CHY_S_OK;
+    if (hr != CHY_S_OK) return hr;
+    return chy_fail(&r->err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
+                    "it is in this CA's KeyBlocklistFile");
+}
+
 /* What costs the request but is worth a row: it was well-formed, and somebody may ask about its id.
  * NULL when nothing is wrong with the key; else the message, with the reason in r->err. */
 static const char *key_fault(struct chy_request *r, struct chy_worker *w,
@@ -66,6 +77,7 @@ static const char *key_fault(struct chy_request *r, struct chy_worker *w,
                  "its SubjectPublicKeyInfo is on this CA's KeyBlocklist");
         return "Weak or compromised public key";
     }
+    if (check_blocklist_file(r, s) != CHY_S_OK) return "Weak or compromised public key";
     return NULL;
 }
 

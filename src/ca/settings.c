@@ -178,6 +178,24 @@ static chy_hresult read_blocklist(struct chy_ca *ca, struct chy_settings *s, str
     return hr;
 }
 
+/* Read anew with every change of the configuration: setting it once more loads a new file. */
+static chy_hresult read_blocklist_file(struct chy_ca *ca, struct chy_settings *s,
+                                       struct chy_err *err)
+{
+    char *path = text_of(ca, "KeyBlocklistFile");
+    struct chy_buf text;
+    chy_buf_init(&text, CHY_KEY_LIST_TEXT_MAX);
+    chy_hresult hr = CHY_S_OK;
+    if (path && *path) {
+        hr = chy_file_read(path, CHY_KEY_LIST_TEXT_MAX, &text, err);
+        if (hr == CHY_S_OK) hr = chy_key_list_parse(chy_buf_span(&text), &s->blocked_file, err);
+        if (hr != CHY_S_OK) chy_wrap(err, "setting KeyBlocklistFile");
+    }
+    chy_buf_free(&text);
+    chy_free(path);
+    return hr;
+}
+
 /* It counts from the next start, but a value that the key cannot do is refused now, not then. */
 static chy_hresult check_signature_algorithm(struct chy_ca *ca, struct chy_err *err)
 {
@@ -214,6 +232,7 @@ static void settings_free(struct chy_settings *s)
     chy_buf_free(&s->cdp_der);
     chy_buf_free(&s->aia_der);
     chy_free(s->blocked_spki);
+    chy_key_list_free(s->blocked_file);
     chy_free(s->policy);
     chy_free(s);
 }
@@ -240,6 +259,7 @@ chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, stru
     read_modules(ca, s);
     chy_hresult hr = read_subject_template(ca, s, err);
     if (hr == CHY_S_OK) hr = read_blocklist(ca, s, err);
+    if (hr == CHY_S_OK) hr = read_blocklist_file(ca, s, err);
     if (hr == CHY_S_OK) hr = check_signature_algorithm(ca, err);
     if (hr != CHY_S_OK) {
         settings_free(s);
