@@ -3,6 +3,7 @@
 #include "net/net_internal.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 /* Room behind the largest head, for the first part of a body. */
 #define IN_EXTRA 4096
@@ -194,6 +195,14 @@ void chy_net_conn_close(struct chy_conn *c)
     uv_close(&c->u.handle, on_closed);
 }
 
+/* Through libuv only behind what it still writes: it would watch for room to write first. */
+static bool end_our_side(struct chy_conn *c)
+{
+    uv_os_fd_t fd = -1;
+    if (c->writing) return uv_shutdown(&c->shutdown, &c->u.stream, NULL) == 0;
+    return uv_fileno(&c->u.handle, &fd) == 0 && shutdown(fd, SHUT_WR) == 0;
+}
+
 /* Closing a socket with unread octets resets it, and the client may lose the answer: so end our
  * side first and drop what still comes for a moment (RFC 9112 9.6). */
 void chy_net_conn_linger(struct chy_conn *c)
@@ -205,8 +214,7 @@ void chy_net_conn_linger(struct chy_conn *c)
         if (!chy_net_conn_flush_tls(c)) return;
     }
     chy_wait_arm(c, CHY_WAIT_LINGER);
-    if (uv_shutdown(&c->shutdown, &c->u.stream, NULL) != 0 || !start_reading(c))
-        chy_net_conn_close(c);
+    if (!end_our_side(c) || !start_reading(c)) chy_net_conn_close(c);
 }
 
 static void after_handshake(struct chy_conn *c)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,7 +57,7 @@ static int open_handle(struct chy_conn *c, int fd)
     return local ? uv_pipe_open(&c->u.pipe, fd) : uv_tcp_open(&c->u.tcp, fd);
 }
 
-static bool let_in(struct chy_listener *l, int fd)
+static bool let_in(struct chy_listener *l, int fd, const struct sockaddr_storage *from)
 {
     struct chy_conn *c = chy_net_conn_new(l->net, l->transport);
     if (!c) {
@@ -69,12 +70,11 @@ static bool let_in(struct chy_listener *l, int fd)
         chy_net_conn_close(c);
         return true;
     }
-    chy_peer_fill(c);
+    chy_peer_fill(c, from);
     if (!chy_room_for(c)) {
         chy_room_refuse(c);
         return true;
     }
-    if (l->transport != CHY_TRANSPORT_UNIX) (void)uv_tcp_nodelay(&c->u.tcp, 1);
     chy_net_conn_start(c, l->transport == CHY_TRANSPORT_TLS);
     return true;
 }
@@ -86,10 +86,12 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     l->waits = l->transport == CHY_TRANSPORT_TLS && !has_certificate(l->net);
     if (l->waits) (void)uv_poll_stop(poll);
     for (int i = 0; i < ACCEPTS_A_ROUND && l->open && !l->waits; i++) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct sockaddr_storage from = {0};
+        socklen_t n = sizeof(from);
+        int fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
         if (fd < 0 && errno == EAGAIN) return;
-        int e = fd < 0 ? errno : let_in(l, fd) ? 0 : ENOMEM;
+        int e = fd < 0 ? errno : let_in(l, fd, &from) ? 0 : ENOMEM;
         if (e) {
             pause_listener(l, e);
             return;
@@ -137,7 +139,7 @@ void chy_listeners_free(struct chy_net *net)
 static chy_hresult listen_on(struct chy_net *net, int fd, enum chy_transport transport, char *path,
                              const char *what, struct chy_err *err)
 {
-    int size = SEND_BUFFER, e;
+    int size = SEND_BUFFER, on = 1, e;
     struct chy_listener *l = chy_calloc(1, sizeof(*l));
     if (!l) {
         e = UV_ENOMEM;
@@ -149,8 +151,10 @@ static chy_hresult listen_on(struct chy_net *net, int fd, enum chy_transport tra
                                .path = path,
                                .open = true,
                                .next = net->listeners};
-    if (transport != CHY_TRANSPORT_UNIX)
+    if (transport != CHY_TRANSPORT_UNIX) { /* what is accepted inherits both */
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
     e = listen(fd, BACKLOG) == 0 ? 0 : uv_translate_sys_error(errno);
     if (e == 0) e = uv_poll_init(&net->loop, &l->poll, fd);
     if (e != 0) goto out;

@@ -213,7 +213,7 @@ void chy_exchange_refuse(struct chy_conn *c, int status, const char *why);
 chy_hresult chy_problem_code(int status);
 
 /* peer.c */
-void chy_peer_fill(struct chy_conn *c);
+void chy_peer_fill(struct chy_conn *c, const struct sockaddr_storage *from);
 unsigned chy_peer_count(const struct chy_net *net, const struct chy_peer_key *key);
 
 /* listen.c */

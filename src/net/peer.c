@@ -46,21 +46,16 @@ static void unmap(struct sockaddr_storage *a)
     memcpy(a, &v4, sizeof(v4));
 }
 
-void chy_peer_fill(struct chy_conn *c)
+void chy_peer_fill(struct chy_conn *c, const struct sockaddr_storage *from)
 {
+    struct sockaddr_storage a = *from;
+    c->peer.uid = c->peer.gid = UINT32_MAX; /* nobody: 0 would be root */
     if (c->peer.transport == CHY_TRANSPORT_UNIX) {
-        /* Nobody until the kernel says otherwise: 0 would be root. */
-        c->peer.uid = c->peer.gid = UINT32_MAX;
         fill_unix(c);
         return;
     }
-    struct sockaddr_storage a;
-    int n = sizeof(a);
-    memset(&a, 0, sizeof(a));
-    if (uv_tcp_getpeername(&c->u.tcp, (struct sockaddr *)&a, &n) != 0) return;
     unmap(&a);
     key_of(&c->key, &a);
-    c->peer.uid = c->peer.gid = UINT32_MAX;
     (void)uv_ip_name((const struct sockaddr *)&a, c->peer.address, sizeof(c->peer.address));
 }
 
