@@ -27,10 +27,12 @@ static void check_aki_value(struct chy_lint *l, struct chy_span value, struct ch
     struct chy_der outer = chy_der_of(value), d;
     struct chy_span id, names, serial;
     bool has_id, has_names, has_serial;
-    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) || !chy_der_empty(&outer) ||
+    if (!chy_der_strict(value) || !chy_der_enter(&outer, CHY_DER_SEQUENCE, &d) ||
         !chy_der_skip_optional(&d, CHY_DER_CTX(0), &id, &has_id) ||
         !chy_der_skip_optional(&d, CHY_DER_CTX_C(1), &names, &has_names) ||
-        !chy_der_skip_optional(&d, CHY_DER_CTX(2), &serial, &has_serial) || !chy_der_empty(&d)) {
+        !chy_der_skip_optional(&d, CHY_DER_CTX(2), &serial, &has_serial) || !chy_der_empty(&d) ||
+        (has_id && id.n == 0) || (has_names && names.n == 0) ||
+        (has_serial && !chy_der_int_minimal(serial))) {
         chy_lint_find(l, CHY_LR_AKI_STRUCTURE, "authorityKeyIdentifier of %zu octets", value.n);
         return;
     }
