@@ -119,6 +119,7 @@ chy_hresult verify(struct work *w, chy_long *disposition)
     if (!CHY_FAILED(hr)) hr = validity_apply(w);
     if (!CHY_FAILED(hr)) hr = ext_disable_listed(w);
     if (!CHY_FAILED(hr)) hr = decide(w, &answer);
+    if (hr == CHY_E_OUTOFMEMORY) return hr; /* no decision: it could not be looked at */
     *disposition = CHY_FAILED(hr) ? hr : answer;
     return CHY_S_OK;
 }

@@ -37,13 +37,17 @@ void chy_arena_reset(struct chy_arena *a)
 {
     free_newer(a, true);
     if (a->head) a->head->used = 0;
+    a->failed = a->too_long = false;
 }
 
 static struct chy_arena_block *new_block(struct chy_arena *a, size_t n)
 {
     size_t cap = n > FIRST_BLOCK ? n : FIRST_BLOCK;
     if (cap > a->max - a->total) cap = n;
-    if (cap > a->max - a->total) return NULL;
+    if (cap > a->max - a->total) {
+        a->too_long = true;
+        return NULL;
+    }
     struct chy_arena_block *b = chy_malloc(sizeof(*b) + cap);
     if (!b) return NULL;
     *b = (struct chy_arena_block){.older = a->head, .cap = cap};
@@ -54,11 +58,17 @@ static struct chy_arena_block *new_block(struct chy_arena *a, size_t n)
 
 void *chy_arena_alloc(struct chy_arena *a, size_t n)
 {
-    if (n > a->max || n > PTRDIFF_MAX - sizeof(*a->head) - ALIGN) return NULL;
+    if (n > a->max || n > PTRDIFF_MAX - sizeof(*a->head) - ALIGN) {
+        a->failed = a->too_long = true;
+        return NULL;
+    }
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct chy_arena_block *b = a->head;
     if (!b || b->cap - b->used < n) b = new_block(a, n);
-    if (!b) return NULL;
+    if (!b) {
+        a->failed = true;
+        return NULL;
+    }
     void *p = b->data + b->used;
     b->used += n;
     memset(p, 0, n);
@@ -67,7 +77,7 @@ void *chy_arena_alloc(struct chy_arena *a, size_t n)
 
 char *chy_arena_strndup(struct chy_arena *a, const void *p, size_t n)
 {
-    char *s = n < a->max ? chy_arena_alloc(a, n + 1) : NULL;
+    char *s = chy_arena_alloc(a, n < a->max ? n + 1 : SIZE_MAX);
     if (s && n) memcpy(s, p, n);
     return s;
 }
@@ -97,4 +107,12 @@ char *chy_arena_printf(struct chy_arena *a, const char *fmt, ...)
     vsnprintf(s, (size_t)n + 1, fmt, ap);
     va_end(ap);
     return s;
+}
+
+chy_hresult chy_arena_done(const struct chy_arena *a, const char *what, struct chy_err *err)
+{
+    if (!a->failed) return CHY_S_OK;
+    if (!a->too_long) return chy_fail_nomem(err, what);
+    return chy_fail(err, CHY_CERTSRV_E_ENCODING_LENGTH, "%s: takes more than %zu octets", what,
+                    a->max);
 }

@@ -54,6 +54,11 @@ void chy_buf_add_str(struct chy_buf *b, const char *s);
 void chy_buf_addf(struct chy_buf *b, const char *fmt, ...) CHY_PRINTF(2, 3);
 /* Adds a NUL that does not count in n. */
 const char *chy_buf_cstr(struct chy_buf *b);
+/* It failed for want of memory, not because of max. */
+static inline bool chy_buf_starved(const struct chy_buf *b)
+{
+    return b->failed && !b->too_long;
+}
 CHY_MUST_USE chy_hresult chy_buf_done(const struct chy_buf *b, const char *what,
                                       struct chy_err *err);
 static inline struct chy_span chy_buf_span(const struct chy_buf *b)
@@ -68,6 +73,7 @@ struct chy_arena {
     struct chy_arena_block *head;
     size_t total;
     size_t max;
+    bool failed, too_long; /* since the last reset: something was refused; because of max */
 };
 
 void chy_arena_init(struct chy_arena *a, size_t max);
@@ -78,6 +84,9 @@ char *chy_arena_strndup(struct chy_arena *a, const void *p, size_t n);
 char *chy_arena_strdup(struct chy_arena *a, const char *s);
 struct chy_span chy_arena_dup(struct chy_arena *a, struct chy_span s); /* {NULL,0} when over max */
 char *chy_arena_printf(struct chy_arena *a, const char *fmt, ...) CHY_PRINTF(2, 3);
+/* Whether all that was asked for was given: once, where nobody may go on with less. */
+CHY_MUST_USE chy_hresult chy_arena_done(const struct chy_arena *a, const char *what,
+                                        struct chy_err *err);
 
 /* The malloc family, all of it behind these: NULL when memory is short. */
 void *chy_malloc(size_t n);

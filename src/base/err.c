@@ -2,6 +2,8 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +94,30 @@ chy_hresult chy_fail_errno(struct chy_err *err, const char *fmt, ...)
     printable_only(err->text);
     err->code = code;
     return code;
+}
+
+/* A provider's digest that got no context says that it could not be initialised, and has no other
+ * reason to say so. */
+static bool is_want_of_memory(unsigned long e)
+{
+    return ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ||
+           (ERR_GET_LIB(e) == ERR_LIB_EVP && ERR_GET_REASON(e) == EVP_R_INITIALIZATION_ERROR);
+}
+
+chy_hresult chy_fail_openssl(struct chy_err *err, chy_hresult code, const char *fmt, ...)
+{
+    char text[sizeof(err->text)];
+    const char *why = ERR_reason_error_string(ERR_peek_error());
+    bool starved = !why; /* every other want has a name */
+    unsigned long e;
+    va_list ap;
+    while ((e = ERR_get_error()) != 0)
+        starved = starved || is_want_of_memory(e);
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (starved) return chy_fail_nomem(err, text);
+    return chy_fail(err, code, "%s (OpenSSL: %s)", text, why);
 }
 
 chy_hresult chy_fail_nomem(struct chy_err *err, const char *what)

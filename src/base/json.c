@@ -123,6 +123,18 @@ static const char *repeated_key(const cJSON *v)
     return twice;
 }
 
+/* cJSON does not tell a text that is wrong from memory that is short: what it refuses is looked at
+ * twice. False: there is no memory. */
+static bool parse(struct chy_span text, cJSON **v, const char **end)
+{
+    *v = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, end, 0);
+    if (*v) return true;
+    void *probe = chy_malloc(sizeof(cJSON));
+    if (probe) *v = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, end, 0);
+    chy_free(probe);
+    return probe != NULL;
+}
+
 chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct chy_err *err)
 {
     const char *end = NULL;
@@ -133,7 +145,8 @@ chy_hresult chy_json_parse(struct chy_span text, size_t max, cJSON **out, struct
         return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: empty, or not UTF-8");
     const char *fault = fault_of_form(text);
     if (fault) return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: %s", fault);
-    cJSON *v = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, 0);
+    cJSON *v;
+    if (!parse(text, &v, &end)) return chy_fail_nomem(err, "JSON");
     if (!v) {
         size_t at = end ? (size_t)(end - (const char *)text.p) : 0;
         return chy_fail(err, CHY_ERROR_INVALID_DATA, "JSON: error at octet %zu", at);

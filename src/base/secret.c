@@ -8,8 +8,9 @@
 chy_hresult chy_random(void *out, size_t n, struct chy_err *err)
 {
     if (n <= INT32_MAX && RAND_bytes(out, (int)n) == 1) return CHY_S_OK;
-    ERR_clear_error();
-    return chy_fail(err, CHY_E_FAIL, "random numbers: the generator failed");
+    static const char text[] = "random numbers: the generator failed";
+    return ERR_peek_error() ? chy_fail_openssl(err, CHY_E_FAIL, text)
+                            : chy_fail(err, CHY_E_FAIL, text);
 }
 
 void chy_wipe(void *p, size_t n)

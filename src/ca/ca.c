@@ -63,12 +63,14 @@ static chy_hresult load_key(struct chy_ca *ca, struct chy_err *err)
     struct chy_buf json;
     cJSON *v = NULL;
     chy_buf_init(&json, 256);
-    if (chy_config_value(ca->config, "SignatureAlgorithm", &json, NULL) == CHY_S_OK &&
-        chy_json_parse(chy_buf_span(&json), 256, &v, NULL) == CHY_S_OK && cJSON_IsString(v)) {
-        snprintf(alg, sizeof(alg), "%s", v->valuestring);
+    if (chy_config_value(ca->config, "SignatureAlgorithm", &json, NULL) == CHY_S_OK) {
+        hr = chy_buf_done(&json, "setting SignatureAlgorithm", err);
+        if (hr == CHY_S_OK) hr = chy_json_parse(chy_buf_span(&json), 256, &v, err);
+        if (cJSON_IsString(v)) snprintf(alg, sizeof(alg), "%s", v->valuestring);
     }
     cJSON_Delete(v);
     chy_buf_free(&json);
+    if (hr != CHY_S_OK) return hr;
     ca->sig_alg = chy_key_sig_alg(ca->key, alg[0] ? alg : NULL, err);
     return ca->sig_alg ? CHY_S_OK : err->code;
 }

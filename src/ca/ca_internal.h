@@ -111,6 +111,7 @@ struct chy_ca {
     atomic_uint trouble;
     pthread_mutex_t health_lock;
     char store_error[240], clock_error[240];
+    atomic_bool store_starved; /* what the store lacked was memory */
     pthread_mutex_t clock_lock;
     chy_time wall_at_start, last_known;
     int64_t mono_at_start;
@@ -135,7 +136,10 @@ void chy_config_free(struct chy_config *c);
 /* The stored value or the default, as JSON text copied into out; S_FALSE when there is neither. */
 chy_hresult chy_config_value(struct chy_config *c, const char *path, struct chy_buf *out,
                              bool *is_set);
-void chy_config_put(struct chy_config *c, const char *path, const char *json); /* NULL removes */
+/* *json, an own string or NULL for none, becomes the value, and what was the value comes out: a
+ * second call undoes the first, and that one needs no memory and cannot fail. */
+chy_hresult chy_config_swap(struct chy_config *c, const char *path, char **json,
+                            struct chy_err *err);
 bool chy_config_next(struct chy_config *c, const char *prefix, const char *after,
                      struct chy_buf *path);
 /* Type, range and name of a setting of ours; unknown names below a module's folder are the

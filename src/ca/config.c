@@ -11,7 +11,7 @@
 enum { PATH_MAX_LEN = 240, VALUE_MAX_LEN = 65536, MAX_ENTRIES = 20000 };
 
 struct entry {
-    char *path, *json;
+    char *path, *json; /* json NULL: it was set once */
 };
 
 struct chy_config {
@@ -81,21 +81,32 @@ static size_t lower_bound(const struct chy_config *c, const char *path)
     return lo;
 }
 
+struct load {
+    struct chy_config *config;
+    struct chy_err *err;
+};
+
 static bool load_one(const char *path, struct chy_span json, void *arg)
 {
+    struct load *l = arg;
     char *text = chy_strndup((const char *)json.p, json.n);
-    if (!text) return false;
-    chy_config_put(arg, path, text);
+    if (text)
+        (void)chy_config_swap(l->config, path, &text, l->err);
+    else
+        chy_fail_nomem(l->err, "configuration");
     chy_free(text);
-    return true;
+    return l->err->code == CHY_S_OK;
 }
 
 chy_hresult chy_config_load(struct chy_store *store, struct chy_config **out, struct chy_err *err)
 {
+    struct chy_err own = {0};
     struct chy_config *c = chy_calloc(1, sizeof(*c));
     if (!c) return chy_fail_nomem(err, "configuration");
     pthread_rwlock_init(&c->lock, NULL);
-    chy_hresult hr = store->ops->config(store, load_one, c, err);
+    struct load l = {c, &own};
+    chy_hresult hr = store->ops->config(store, load_one, &l, &own);
+    if (own.code != CHY_S_OK) hr = chy_fail(err, own.code, "%s", own.text);
     if (hr != CHY_S_OK) {
         chy_config_free(c);
         return hr;
@@ -124,7 +135,7 @@ chy_hresult chy_config_value(struct chy_config *c, const char *path, struct chy_
 {
     pthread_rwlock_rdlock(&c->lock);
     size_t i = lower_bound(c, path);
-    bool found = i < c->n && strcasecmp(c->entry[i].path, path) == 0;
+    bool found = i < c->n && c->entry[i].json && strcasecmp(c->entry[i].path, path) == 0;
     const struct known *k = found ? NULL : find_known(path);
     if (found) chy_buf_add_str(out, c->entry[i].json);
     if (k) chy_buf_add_str(out, k->fallback);
@@ -133,51 +144,41 @@ chy_hresult chy_config_value(struct chy_config *c, const char *path, struct chy_
     return found || k ? CHY_S_OK : CHY_S_FALSE;
 }
 
-static void put_new(struct chy_config *c, size_t at, const char *path, const char *json)
+static bool put_new(struct chy_config *c, size_t at, const char *path, char *json)
 {
     if (c->n == c->cap) {
         size_t cap = c->cap ? c->cap * 2 : 64;
         struct entry *more = cap <= MAX_ENTRIES ? chy_realloc(c->entry, cap * sizeof(*more)) : NULL;
-        if (!more) return;
+        if (!more) return false;
         c->entry = more;
         c->cap = cap;
     }
-    struct entry e = {chy_strdup(path), chy_strdup(json)};
-    if (!e.path || !e.json) {
-        chy_free(e.path);
-        chy_free(e.json);
-        return;
-    }
+    struct entry e = {chy_strdup(path), json};
+    if (!e.path) return false;
     memmove(&c->entry[at + 1], &c->entry[at], (c->n - at) * sizeof(e));
     c->entry[at] = e;
     c->n++;
+    return true;
 }
 
-static void remove_at(struct chy_config *c, size_t at)
+chy_hresult chy_config_swap(struct chy_config *c, const char *path, char **json,
+                            struct chy_err *err)
 {
-    chy_free(c->entry[at].path);
-    chy_free(c->entry[at].json);
-    c->n--;
-    memmove(&c->entry[at], &c->entry[at + 1], (c->n - at) * sizeof(c->entry[0]));
-}
-
-void chy_config_put(struct chy_config *c, const char *path, const char *json)
-{
+    chy_hresult hr = CHY_S_OK;
     pthread_rwlock_wrlock(&c->lock);
     size_t i = lower_bound(c, path);
-    bool found = i < c->n && strcasecmp(c->entry[i].path, path) == 0;
-    if (found && !json) {
-        remove_at(c, i);
-    } else if (found) {
-        char *copy = chy_strdup(json);
-        if (copy) {
-            chy_free(c->entry[i].json);
-            c->entry[i].json = copy;
-        }
-    } else if (json) {
-        put_new(c, i, path, json);
+    if (i < c->n && strcasecmp(c->entry[i].path, path) == 0) {
+        char *old = c->entry[i].json;
+        c->entry[i].json = *json;
+        *json = old;
+    } else if (*json) {
+        if (put_new(c, i, path, *json))
+            *json = NULL;
+        else
+            hr = chy_fail_nomem(err, "configuration");
     }
     pthread_rwlock_unlock(&c->lock);
+    return hr;
 }
 
 static bool below(const char *path, const char *prefix)
@@ -200,7 +201,7 @@ bool chy_config_next(struct chy_config *c, const char *prefix, const char *after
                 break;
             continue;
         }
-        if (after && strcasecmp(p, after) <= 0) continue;
+        if (!c->entry[i].json || (after && strcasecmp(p, after) <= 0)) continue;
         best = p;
         break;
     }

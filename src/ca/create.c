@@ -196,7 +196,8 @@ static chy_hresult make_extensions(struct making *m, struct chy_ext *ext, size_t
     chy_key_usage_add(b, CHY_KU_KEY_CERT_SIGN | CHY_KU_CRL_SIGN | CHY_KU_DIGITAL_SIGNATURE);
     add_ext(m, ext, n, chy_oid_key_usage, true, at);
     at = b->n;
-    chy_spki_key_id(chy_key_spki(m->key), id);
+    chy_hresult hr = chy_spki_key_id(chy_key_spki(m->key), id, err);
+    if (hr != CHY_S_OK) return hr;
     chy_ski_add(b, CHY_SPAN(id));
     add_ext(m, ext, n, chy_oid_subject_key_id, false, at);
     if (m->parent) {

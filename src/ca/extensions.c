@@ -41,6 +41,10 @@ chy_hresult chy_request_set_extension(struct chy_request *r, const char *oid_tex
     chy_buf_init(&oid, sizeof(der));
     chy_hresult hr = CHY_E_INVALIDARG;
     if (strlen(oid_text) >= CHY_EXT_OID_TEXT || !chy_oid_from_text(oid_text, &oid)) {
+        if (chy_buf_starved(&oid)) {
+            hr = chy_fail_nomem(err, "extension");
+            goto out;
+        }
         chy_fail(err, hr, "extension name \"%.96s\": not an object identifier in dotted form",
                  oid_text);
         goto out;

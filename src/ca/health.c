@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "ca/ca_internal.h"
 
-enum { PROBE_PERIOD_S = 1, IDLE_PERIOD_S = 30 };
+/* What was short for a moment is looked at again soon, what lasts more and more rarely. */
+enum { FIRST_PROBE_MS = 10, LAST_PROBE_MS = 1000, IDLE_MS = 30000 };
 
 static void set_trouble(struct chy_ca *ca, uint32_t bit, char *slot, size_t cap, const char *text)
 {
@@ -33,6 +34,7 @@ void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err)
 {
     /* A record refused for what it says (a serial twice) is no illness of the store. */
     if (err->code == CHY_ERROR_ALREADY_EXISTS || err->code == CHY_E_INVALIDARG) return;
+    atomic_store(&ca->store_starved, err->code == CHY_E_OUTOFMEMORY);
     set_trouble(ca, CHY_TROUBLE_STORE, ca->store_error, sizeof(ca->store_error), err->text);
 }
 
@@ -105,9 +107,10 @@ chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err)
     if (!trouble) return CHY_S_OK;
     struct chy_ca_health h;
     chy_ca_health(ca, &h);
-    return chy_fail(
-        err, trouble & CHY_TROUBLE_STORE ? CHY_ERROR_DISK_FULL : CHY_CERTSRV_E_SERVER_SUSPENDED,
-        "the CA does not issue: %s", h.text);
+    chy_hresult code = !(trouble & CHY_TROUBLE_STORE)    ? CHY_CERTSRV_E_SERVER_SUSPENDED
+                       : atomic_load(&ca->store_starved) ? CHY_E_OUTOFMEMORY
+                                                         : CHY_ERROR_DISK_FULL;
+    return chy_fail(err, code, "the CA does not issue: %s", h.text);
 }
 
 static void say(char *out, size_t cap, const char *text)
@@ -171,17 +174,30 @@ static bool is_well(struct chy_ca *ca)
     return !atomic_load(&ca->trouble) && !atomic_load(&ca->unsettled);
 }
 
+static void wait_time(unsigned ms, struct timespec *until)
+{
+    clock_gettime(CLOCK_MONOTONIC, until);
+    until->tv_sec += ms / 1000;
+    until->tv_nsec += (long)(ms % 1000) * 1000000;
+    until->tv_sec += until->tv_nsec / 1000000000;
+    until->tv_nsec %= 1000000000;
+}
+
 static void *heal(void *arg)
 {
     struct chy_ca *ca = arg;
+    unsigned probe_ms = FIRST_PROBE_MS;
     pthread_mutex_lock(&ca->health_lock);
     while (!(atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING)) {
         struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += is_well(ca) ? IDLE_PERIOD_S : PROBE_PERIOD_S;
+        if (is_well(ca)) probe_ms = FIRST_PROBE_MS;
+        wait_time(is_well(ca) ? IDLE_MS : probe_ms, &until);
         int rc = pthread_cond_timedwait(&ca->healer_wake, &ca->health_lock, &until);
         pthread_mutex_unlock(&ca->health_lock);
-        if (rc == ETIMEDOUT) look_after(ca);
+        if (rc == ETIMEDOUT) {
+            look_after(ca);
+            probe_ms = probe_ms * 2 < LAST_PROBE_MS ? probe_ms * 2 : LAST_PROBE_MS;
+        }
         pthread_mutex_lock(&ca->health_lock);
     }
     pthread_mutex_unlock(&ca->health_lock);

@@ -39,15 +39,18 @@ static chy_hresult parse(struct chy_request *r)
     return CHY_S_OK;
 }
 
-static bool is_blocked(struct chy_request *r, struct chy_worker *w, const struct chy_settings *s)
+static chy_hresult check_blocked(struct chy_request *r, struct chy_worker *w,
+                                 const struct chy_settings *s)
 {
     uint8_t hash[32];
-    if (!s->n_blocked) return false;
-    if (chy_verifier_sha256(chy_worker_verifier(w), r->csr.key.der, hash) != CHY_S_OK) return true;
-    for (size_t i = 0; i < s->n_blocked; i++) {
-        if (memcmp(hash, s->blocked_spki[i], sizeof(hash)) == 0) return true;
+    if (!s->n_blocked) return CHY_S_OK;
+    chy_hresult hr = chy_verifier_sha256(chy_worker_verifier(w), r->csr.key.der, hash, &r->err);
+    for (size_t i = 0; i < s->n_blocked && hr == CHY_S_OK; i++) {
+        if (memcmp(hash, s->blocked_spki[i], sizeof(hash)) == 0)
+            hr = chy_fail(&r->err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
+                          "its SubjectPublicKeyInfo is on this CA's KeyBlocklist");
     }
-    return false;
+    return hr;
 }
 
 /* CHY_S_OK: the key is not in the file of compromised ones. */
@@ -72,11 +75,7 @@ static const char *key_fault(struct chy_request *r, struct chy_worker *w,
     if (chy_csr_verify(chy_worker_verifier(w), &r->csr, &r->err) != CHY_S_OK) {
         return "Error Verifying Request Signature or Signing Certificate";
     }
-    if (is_blocked(r, w, s)) {
-        chy_fail(&r->err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
-                 "its SubjectPublicKeyInfo is on this CA's KeyBlocklist");
-        return "Weak or compromised public key";
-    }
+    if (check_blocked(r, w, s) != CHY_S_OK) return "Weak or compromised public key";
     if (check_blocklist_file(r, s) != CHY_S_OK) return "Weak or compromised public key";
     return NULL;
 }
@@ -94,9 +93,11 @@ static chy_hresult take_pairs(struct chy_request *r)
         chy_buf_reset(&value);
         struct chy_name_attr a = {.tag = CHY_DER_BMP, .value = r->csr.pair[i].name};
         struct chy_name_attr b = {.tag = CHY_DER_BMP, .value = r->csr.pair[i].value};
-        if (!chy_name_value_utf8(&a, &name) || !chy_name_value_utf8(&b, &value)) continue;
+        bool is_text = chy_name_value_utf8(&a, &name) && chy_name_value_utf8(&b, &value);
         const char *key = chy_buf_cstr(&name), *text = chy_buf_cstr(&value);
-        if (!key || !text) continue;
+        if (chy_buf_starved(&name) || chy_buf_starved(&value))
+            hr = chy_fail_nomem(&r->err, "request attributes");
+        if (!is_text || !key || !text) continue;
         const char *old = chy_request_attribute(r, key);
         if (old && chy_attribute_same(key, "CertificateTemplate") && strcmp(old, text) != 0) {
             hr = chy_fail(
@@ -137,14 +138,17 @@ static chy_hresult set_server_extension(struct chy_request *r, const char *oid,
 }
 
 /* The engine's own: subject and authority key identifiers, CRL and issuer locations. */
-static chy_hresult add_server_extensions(struct chy_request *r, const struct chy_settings *s)
+static chy_hresult add_server_extensions(struct chy_request *r, struct chy_worker *w,
+                                         const struct chy_settings *s)
 {
     uint8_t key_id[20];
     struct chy_buf *b = &r->scratch;
-    chy_spki_key_id(&r->csr.key, key_id);
+    chy_hresult hr = chy_verifier_sha1(chy_worker_verifier(w), r->csr.key.bits, key_id, &r->err);
+    if (hr != CHY_S_OK) return hr;
     chy_buf_reset(b);
     chy_ski_add(b, CHY_SPAN(key_id));
-    chy_hresult hr = set_server_extension(r, "2.5.29.14", chy_buf_span(b));
+    hr = chy_buf_done(b, "subjectKeyIdentifier", &r->err);
+    if (hr == CHY_S_OK) hr = set_server_extension(r, "2.5.29.14", chy_buf_span(b));
     if (hr == CHY_S_OK && r->ca->aki_der.n) {
         hr = set_server_extension(r, "2.5.29.35", chy_buf_span(&r->ca->aki_der));
     }
@@ -177,11 +181,13 @@ static chy_hresult propose_validity(struct chy_request *r, const struct chy_sett
 static chy_hresult make_request(struct chy_request *r)
 {
     r->requester_name = r->caller_name;
-    chy_subject_from_name(&r->subject, &r->csr.subject, &r->arena);
+    if (!chy_subject_from_name(&r->subject, &r->csr.subject, &r->arena))
+        return chy_fail_nomem(&r->err, "request");
     chy_request_parse_attributes(r, r->attribute_text, false);
     chy_hresult hr = take_pairs(r);
     if (hr == CHY_S_OK) hr = take_request_extensions(r);
-    return hr;
+    /* The policy is asked about the whole request or not at all. */
+    return hr == CHY_S_OK ? chy_arena_done(&r->arena, "request", &r->err) : hr;
 }
 
 static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
@@ -210,6 +216,12 @@ static void policy_failed(struct chy_request *r, chy_hresult status, const struc
                               "Taken Under Submission: the policy module failed");
         return;
     }
+    /* What the module said last is kept behind what happened to it. */
+    chy_fail(&r->err, status, "it failed");
+    char said[CHY_MESSAGE_MAX];
+    snprintf(said, sizeof(said), "%s", r->policy_message);
+    snprintf(r->policy_message, sizeof(r->policy_message), "%s%s%s", r->err.text,
+             said[0] ? ": " : "", said);
     chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, status, "The policy module failed");
 }
 
@@ -219,7 +231,7 @@ void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
     struct chy_settings *s = chy_settings_get(ca);
     chy_hresult status = CHY_S_OK;
     bool abandoned = false;
-    if (propose_validity(r, s) != CHY_S_OK || add_server_extensions(r, s) != CHY_S_OK) {
+    if (propose_validity(r, s) != CHY_S_OK || add_server_extensions(r, w, s) != CHY_S_OK) {
         chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, r->err.text);
         chy_pipeline_write_final(r);
         goto out;
@@ -293,7 +305,9 @@ void chy_intake_run(struct chy_request *r, struct chy_worker *w)
         chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, fault);
         chy_pipeline_write_final(r);
     } else if (make_request(r) != CHY_S_OK) {
-        chy_pipeline_conclude(r, CHY_DB_DISP_DENIED, r->err.code, r->err.text);
+        bool ours = r->err.code == CHY_E_OUTOFMEMORY;
+        chy_pipeline_conclude(r, ours ? CHY_DB_DISP_ERROR : CHY_DB_DISP_DENIED, r->err.code,
+                              r->err.text);
         chy_pipeline_write_final(r);
     } else {
         chy_intake_decide(r, w);

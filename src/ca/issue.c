@@ -132,7 +132,10 @@ void chy_issue_write_intent(struct chy_request *r)
     r->disposition = CHY_DB_DISP_ACTIVE;
     r->status = CHY_S_OK;
     r->resolved_when = CHY_TIME_DEFAULT;
-    chy_request_to_row(r);
+    if (chy_request_to_row(r, &r->err) != CHY_S_OK) {
+        chy_pipeline_refuse(r);
+        return;
+    }
     r->write = (struct chy_write){.kind = CHY_WRITE_INTENT,
                                   .row = &r->row,
                                   .tbs = chy_buf_span(&r->tbs),

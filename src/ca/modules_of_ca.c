@@ -47,8 +47,11 @@ chy_hresult chy_module_get_setting(void *ca_arg, const char *location, const cha
     chy_buf_init(&json, 1 << 20);
     chy_buf_addf(&path, "%s/%s", location, name);
     const char *p = chy_buf_cstr(&path);
-    chy_hresult hr = p ? chy_config_value(ca->config, p, &json, NULL) : CHY_E_INVALIDARG;
+    chy_hresult hr = p                        ? chy_config_value(ca->config, p, &json, NULL)
+                     : chy_buf_starved(&path) ? CHY_E_OUTOFMEMORY
+                                              : CHY_E_INVALIDARG;
     if (hr == CHY_S_FALSE) hr = CHY_CERTSRV_E_PROPERTY_EMPTY;
+    if (hr == CHY_S_OK) hr = chy_buf_done(&json, "setting", NULL);
     if (hr == CHY_S_OK) hr = chy_json_parse(chy_buf_span(&json), 1 << 20, &v, NULL);
     if (hr == CHY_S_OK) hr = variant_of(v, out);
     cJSON_Delete(v);
@@ -66,10 +69,14 @@ chy_hresult chy_module_next_setting(void *ca_arg, const char *location, const ch
     chy_buf_init(&from, 512);
     chy_buf_init(&path, 512);
     if (after) chy_buf_addf(&from, "%s/%s", location, after);
-    chy_hresult hr = CHY_S_FALSE;
-    if (chy_config_next(ca->config, location, after ? chy_buf_cstr(&from) : NULL, &path) &&
-        path.n > skip) {
-        hr = chy_module_str(out, path.p + skip, path.n - skip) ? CHY_S_OK : CHY_E_OUTOFMEMORY;
+    const char *start = after ? chy_buf_cstr(&from) : NULL;
+    chy_hresult hr = after && !start ? CHY_E_OUTOFMEMORY : CHY_S_FALSE;
+    if (hr == CHY_S_FALSE && chy_config_next(ca->config, location, start, &path)) {
+        hr = chy_buf_done(&path, "setting", NULL);
+        if (hr == CHY_S_OK && path.n <= skip)
+            hr = CHY_S_FALSE;
+        else if (hr == CHY_S_OK && !chy_module_str(out, path.p + skip, path.n - skip))
+            hr = CHY_E_OUTOFMEMORY;
     }
     chy_buf_free(&from);
     chy_buf_free(&path);

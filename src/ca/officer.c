@@ -50,7 +50,10 @@ static void rewrite_done(struct chy_write *w, void *arg)
 
 static void rewrite(struct chy_request *r)
 {
-    chy_request_to_row(r);
+    if (chy_request_to_row(r, &r->err) != CHY_S_OK) {
+        chy_pipeline_refuse(r);
+        return;
+    }
     r->write = (struct chy_write){.kind = CHY_WRITE_FINAL,
                                   .row = &r->row,
                                   .when = chy_now(r->ca->clock),

@@ -77,14 +77,12 @@ void chy_outbox_fini(struct chy_ca *ca)
     }
 }
 
-/* Without memory they stay owed and come again at the next start. */
-static void write_crossings(struct chy_ca *ca)
+/* False: there is no memory for it now. */
+static bool write_crossings(struct chy_ca *ca)
 {
-    struct chy_write *w = ca->n_crossing ? chy_calloc(1, sizeof(*w)) : NULL;
-    if (!w) {
-        ca->n_crossing = 0;
-        return;
-    }
+    if (!ca->n_crossing) return true;
+    struct chy_write *w = chy_calloc(1, sizeof(*w));
+    if (!w) return false;
     w->kind = CHY_WRITE_OUTBOX_DONE;
     w->outbox_seq = ca->crossing;
     w->n_owed = (size_t)ca->n_crossing;
@@ -92,6 +90,7 @@ static void write_crossings(struct chy_ca *ca)
     w->arg = ca;
     ca->n_crossing = 0;
     chy_store_write(ca->store, w);
+    return true;
 }
 
 static bool crossings_are_old(struct chy_ca *ca)
@@ -99,15 +98,17 @@ static bool crossings_are_old(struct chy_ca *ca)
     return ca->n_crossing && chy_monotonic(ca->clock) - ca->crossing_since > CROSSING_US;
 }
 
+/* What can neither be written now nor wait for better times is told again at the next start: at
+ * least once. */
 static void cross_off(struct chy_ca *ca, int64_t seq)
 {
-    if (ca->n_crossing && seq != ca->crossing + ca->n_crossing) write_crossings(ca);
+    if (seq != ca->crossing + ca->n_crossing && !write_crossings(ca)) ca->n_crossing = 0;
     if (!ca->n_crossing) {
         ca->crossing = seq;
         ca->crossing_since = chy_monotonic(ca->clock);
     }
     ca->n_crossing++;
-    if (crossings_are_old(ca)) write_crossings(ca);
+    if (crossings_are_old(ca)) (void)write_crossings(ca);
 }
 
 static struct chy_exit_slot *slot_of(struct chy_ca *ca, const char *module)
@@ -152,8 +153,9 @@ static bool deliver(struct chy_ca *ca, struct chy_request *r, const char *module
 {
     struct chy_exit_slot *slot = slot_of(ca, module);
     if (seq > atomic_load(&ca->exit_done_seq)) atomic_store(&ca->exit_done_seq, seq);
-    if (!slot || !slot->instance) return true;      /* stays owed until the module is there again */
-    if (crossings_are_old(ca)) write_crossings(ca); /* not to wait for a call that may take long */
+    if (!slot || !slot->instance) return true; /* stays owed until the module is there again */
+    if (crossings_are_old(ca))
+        (void)write_crossings(ca); /* not to wait for a call that may take long */
     enum told told = notify(ca, slot, event, r);
     if (told == TOLD) cross_off(ca, seq);
     return told != LOST;
@@ -212,7 +214,7 @@ static enum told catch_up_batch(struct chy_ca *ca)
     for (size_t i = 0; i < n && told == STILL_OWED; i++)
         told = deliver_entry(ca, &entry[i]);
     chy_arena_free(&a);
-    if (told != LOST) write_crossings(ca);
+    if (told != LOST) (void)write_crossings(ca);
     return told;
 }
 
@@ -222,6 +224,11 @@ static enum told catch_up_once(struct chy_ca *ca)
     while ((told = catch_up_batch(ca)) == STILL_OWED) {
     }
     return told;
+}
+
+static bool is_closing(struct chy_ca *ca)
+{
+    return (atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING) != 0;
 }
 
 /* Until nothing is owed beyond the last delivered number: a store that cannot be read is asked
@@ -236,7 +243,7 @@ static bool catch_up(struct chy_ca *ca)
         }
         if (told == LOST) return false;
         if (told != UNREAD) continue;
-        if (atomic_load(&ca->trouble) & CHY_TROUBLE_CLOSING) return true;
+        if (is_closing(ca)) return true;
         atomic_store(&ca->exit_behind, true);
         chy_queue_gather(&ca->exit_queue, SIZE_MAX, RETRY_US);
     }
@@ -248,7 +255,8 @@ static bool catch_up(struct chy_ca *ca)
 static struct chy_request *next_told(struct chy_ca *ca)
 {
     if (!ca->exit_taken) {
-        write_crossings(ca);
+        while (!write_crossings(ca) && !is_closing(ca) && !chy_queue_len(&ca->exit_queue))
+            chy_queue_gather(&ca->exit_queue, 1, RETRY_US);
         chy_queue_wait(&ca->exit_queue);
         chy_queue_gather(&ca->exit_queue, BATCH, GATHER_US);
         ca->exit_taken = chy_queue_take_all(&ca->exit_queue, false);

@@ -133,7 +133,16 @@ void chy_pipeline_write_final(struct chy_request *r)
     r->event = event_of(r->disposition);
     r->n_owed = 0;
     chy_outbox_owe(r);
-    chy_request_to_row(r);
+    struct chy_err err = {0};
+    if (chy_request_to_row(r, &err) !=
+        CHY_S_OK) { /* the error of the outcome is not that of storing it */
+        chy_err_clear(&r->err);
+        chy_fail(&r->err, err.code, "request %d: its outcome could not be stored: %s", r->id,
+                 err.text);
+        atomic_store(&r->ca->unsettled, true); /* an intent there may be is finished later */
+        chy_pipeline_refuse(r);
+        return;
+    }
     r->write = (struct chy_write){.kind = CHY_WRITE_FINAL,
                                   .row = &r->row,
                                   .owed = r->owed,

@@ -292,7 +292,7 @@ static chy_hresult get_request_property(void *request, enum chy_asker asker, con
     if (!r->subject.changed) return name_value(&r->subject, prop, type, out);
     /* The policy changed the certificate's subject; here the question is what was asked for. */
     struct chy_subject asked = {0};
-    chy_subject_from_name(&asked, &r->csr.subject, &r->arena);
+    if (!chy_subject_from_name(&asked, &r->csr.subject, &r->arena)) return CHY_E_OUTOFMEMORY;
     return name_value(&asked, prop, type, out);
 }
 

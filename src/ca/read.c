@@ -84,11 +84,14 @@ chy_hresult chy_ca_config_list(struct chy_ca *ca, const struct chy_caller *calle
             const char *text = chy_buf_cstr(&json);
             more = text && cb(p, text, is_set, arg);
         }
+        hr = chy_buf_done(&path, "settings", err);
+        if (hr == CHY_S_OK) hr = chy_buf_done(&json, "settings", err);
+        more = more && hr == CHY_S_OK;
     }
     chy_buf_free(&path);
     chy_buf_free(&next);
     chy_buf_free(&json);
-    return CHY_S_OK;
+    return hr;
 }
 
 /* The new settings are made before anything is stored: a value that does not work is refused. */
@@ -96,23 +99,25 @@ static chy_hresult store_setting(struct chy_ca *ca, const struct chy_caller *cal
                                  const char *path, const char *json, struct chy_settings **made,
                                  struct chy_err *err)
 {
-    struct chy_buf old;
-    bool was_set = false;
     struct chy_write w = {.kind = CHY_WRITE_CONFIG,
                           .path = path,
                           .value = chy_span_cstr(json),
                           .author = caller->name,
                           .when = chy_now(ca->clock)};
-    chy_buf_init(&old, 1 << 20);
-    (void)chy_config_value(ca->config, path, &old, &was_set);
-    chy_config_put(ca->config, path, json);
-    chy_hresult hr = chy_settings_make(ca, made, err);
+    char *other = json ? chy_strdup(json) : NULL; /* the new value, then the old */
+    if (json && !other) return chy_fail_nomem(err, "setting");
+    chy_hresult hr = chy_config_swap(ca->config, path, &other, err);
+    if (hr != CHY_S_OK) {
+        chy_free(other);
+        return hr;
+    }
+    hr = chy_settings_make(ca, made, err);
     if (hr == CHY_S_OK) {
         hr = chy_store_write_wait(ca->store, &w, err);
         if (hr != CHY_S_OK) chy_health_store_failed(ca, err);
     }
-    if (hr != CHY_S_OK) chy_config_put(ca->config, path, was_set ? chy_buf_cstr(&old) : NULL);
-    chy_buf_free(&old);
+    if (hr != CHY_S_OK) (void)chy_config_swap(ca->config, path, &other, NULL);
+    chy_free(other);
     return hr;
 }
 

@@ -168,7 +168,17 @@ static int common_name_prop(void)
     return chy_name_prop_find("CommonName");
 }
 
-void chy_request_to_row(struct chy_request *r)
+static chy_hresult check_whole(const struct chy_request *r, struct chy_err *err)
+{
+    const struct chy_buf *bufs[] = {&r->packed_attrs, &r->packed_exts,          &r->packed_props,
+                                    &r->subject_text, &r->request_subject_text, &r->certificate};
+    chy_hresult hr = chy_arena_done(&r->arena, "request", err);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs) && hr == CHY_S_OK; i++)
+        hr = chy_buf_done(bufs[i], "request", err);
+    return hr;
+}
+
+chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err)
 {
     pack_lists(r);
     pack_props(r);
@@ -205,6 +215,7 @@ void chy_request_to_row(struct chy_request *r)
     if (r->disposition != CHY_DB_DISP_ISSUED && r->disposition != CHY_DB_DISP_ACTIVE) {
         row->serial = row->raw_certificate = (struct chy_span){0};
     }
+    return check_whole(r, err);
 }
 
 static void unpack_prop(struct chy_request *r, uint32_t flags, struct chy_span name,
@@ -288,6 +299,10 @@ chy_hresult chy_request_from_row(struct chy_request *r, const struct chy_row *ro
         chy_wrap(err, "request %d as stored", row->id);
         return hr;
     }
-    chy_subject_from_name(&r->subject, &r->csr.subject, &r->arena);
-    return unpack_lists(r, row, err);
+    if (!chy_subject_from_name(&r->subject, &r->csr.subject, &r->arena))
+        return chy_fail_nomem(err, "request");
+    hr = unpack_lists(r, row, err);
+    if (hr == CHY_S_OK) hr = chy_arena_done(&r->arena, "request", err);
+    if (hr == CHY_S_OK) hr = chy_buf_done(&r->certificate, "request", err);
+    return hr == CHY_S_OK ? chy_buf_done(&r->subject_text, "request", err) : hr;
 }

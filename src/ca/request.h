@@ -139,14 +139,18 @@ CHY_MUST_USE chy_hresult chy_extension_encode(chy_long type, const chy_variant *
 chy_hresult chy_extension_decode(chy_long type, struct chy_span der, chy_variant *out);
 
 /* subject.c */
-void chy_subject_from_name(struct chy_subject *s, const struct chy_name *name, struct chy_arena *a);
+/* False: not enough memory. */
+CHY_MUST_USE bool chy_subject_from_name(struct chy_subject *s, const struct chy_name *name,
+                                        struct chy_arena *a);
 /* The certificate's Name DER: the request's own bytes while nothing was changed and everything in
  * it is known, else rebuilt by the CA's SubjectTemplate. */
 CHY_MUST_USE chy_hresult chy_subject_build(struct chy_request *r, struct chy_buf *out,
                                            struct chy_err *err);
 
 /* request.c: between the value and its row */
-void chy_request_to_row(struct chy_request *r);
+/* Fails when something of the request was lost to want of memory, or is too large for a row: what
+ * is incomplete is neither stored nor signed. */
+CHY_MUST_USE chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_request_from_row(struct chy_request *r, const struct chy_row *row,
                                               struct chy_err *err);
 

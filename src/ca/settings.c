@@ -8,44 +8,57 @@
 #include "base/text.h"
 #include "ca/ca_internal.h"
 
-static cJSON *value_of(struct chy_ca *ca, const char *path)
+/* One pass over the configuration. What cannot be read for want of memory must not pass for what is
+ * not set: the blocklist would be empty. */
+struct reading {
+    struct chy_ca *ca;
+    struct chy_err *err; /* set: the pass has failed */
+};
+
+static cJSON *value_of(const struct reading *in, const char *path)
 {
     struct chy_buf text;
     cJSON *v = NULL;
     chy_buf_init(&text, 1 << 20);
-    if (chy_config_value(ca->config, path, &text, NULL) != CHY_S_OK ||
-        chy_json_parse(chy_buf_span(&text), 1 << 20, &v, NULL) != CHY_S_OK) {
-        v = NULL;
+    if (chy_config_value(in->ca->config, path, &text, NULL) == CHY_S_OK &&
+        chy_buf_done(&text, "setting", in->err) == CHY_S_OK &&
+        chy_json_parse(chy_buf_span(&text), 1 << 20, &v, in->err) != CHY_S_OK) {
+        chy_wrap(in->err, "setting %s", path);
     }
     chy_buf_free(&text);
     return v;
 }
 
-static int64_t number_of(struct chy_ca *ca, const char *path, int64_t fallback)
+static int64_t number_of(const struct reading *in, const char *path, int64_t fallback)
 {
-    cJSON *v = value_of(ca, path);
+    cJSON *v = value_of(in, path);
     int64_t n = cJSON_IsNumber(v) ? (int64_t)v->valuedouble : fallback;
     cJSON_Delete(v);
     return n;
 }
 
-static char *text_of(struct chy_ca *ca, const char *path)
+static char *text_of(const struct reading *in, const char *path)
 {
-    cJSON *v = value_of(ca, path);
+    cJSON *v = value_of(in, path);
     char *s = chy_strdup(cJSON_IsString(v) ? v->valuestring : "");
+    if (!s) chy_fail_nomem(in->err, path);
     cJSON_Delete(v);
     return s;
 }
 
-static size_t list_of(struct chy_ca *ca, const char *path, char **out, size_t max)
+static size_t list_of(const struct reading *in, const char *path, char **out, size_t max)
 {
-    cJSON *v = value_of(ca, path);
+    cJSON *v = value_of(in, path);
     const cJSON *item;
     size_t n = 0;
     cJSON_ArrayForEach(item, v)
     {
-        if (n < max && cJSON_IsString(item) && (out[n] = chy_strdup(item->valuestring)) != NULL)
+        if (n == max || !cJSON_IsString(item)) continue;
+        out[n] = chy_strdup(item->valuestring);
+        if (out[n])
             n++;
+        else
+            chy_fail_nomem(in->err, path);
     }
     cJSON_Delete(v);
     return n;
@@ -105,23 +118,26 @@ static char *expand_url(const struct chy_ca *ca, const char *url)
     return out;
 }
 
-static size_t urls_of(struct chy_ca *ca, const char *path, char **out)
+static size_t urls_of(const struct reading *in, const char *path, char **out)
 {
     char *raw[CHY_CA_MAX_URLS] = {0};
-    size_t n = list_of(ca, path, raw, CHY_CA_MAX_URLS), used = 0;
+    size_t n = list_of(in, path, raw, CHY_CA_MAX_URLS), used = 0;
     for (size_t i = 0; i < n; i++) {
-        out[used] = expand_url(ca, raw[i]);
-        if (out[used]) used++;
+        out[used] = expand_url(in->ca, raw[i]);
+        if (out[used])
+            used++;
+        else
+            chy_fail_nomem(in->err, path);
         chy_free(raw[i]);
     }
     return used;
 }
 
-static void read_urls(struct chy_ca *ca, struct chy_settings *s)
+static chy_hresult read_urls(const struct reading *in, struct chy_settings *s)
 {
-    s->n_cdp = urls_of(ca, "CRLPublicationURLs", s->cdp);
-    s->n_aia = urls_of(ca, "CACertPublicationURLs", s->aia);
-    s->n_ocsp = urls_of(ca, "OCSPURLs", s->ocsp);
+    s->n_cdp = urls_of(in, "CRLPublicationURLs", s->cdp);
+    s->n_aia = urls_of(in, "CACertPublicationURLs", s->aia);
+    s->n_ocsp = urls_of(in, "OCSPURLs", s->ocsp);
     chy_buf_init(&s->cdp_der, 65536);
     chy_buf_init(&s->aia_der, 65536);
     if (s->n_cdp) chy_cdp_add(&s->cdp_der, (const char *const *)s->cdp, s->n_cdp);
@@ -129,13 +145,15 @@ static void read_urls(struct chy_ca *ca, struct chy_settings *s)
         chy_aia_add(&s->aia_der, (const char *const *)s->aia, s->n_aia,
                     (const char *const *)s->ocsp, s->n_ocsp);
     }
+    chy_hresult hr = chy_buf_done(&s->cdp_der, "setting CRLPublicationURLs", in->err);
+    return hr == CHY_S_OK ? chy_buf_done(&s->aia_der, "setting CACertPublicationURLs", in->err)
+                          : hr;
 }
 
-static chy_hresult read_subject_template(struct chy_ca *ca, struct chy_settings *s,
-                                         struct chy_err *err)
+static chy_hresult read_subject_template(const struct reading *in, struct chy_settings *s)
 {
     char *name[CHY_NAME_PROPS] = {0};
-    size_t n = list_of(ca, "SubjectTemplate", name, CHY_NAME_PROPS);
+    size_t n = list_of(in, "SubjectTemplate", name, CHY_NAME_PROPS);
     chy_hresult hr = CHY_S_OK;
     s->subject_as_requested = n == 0;
     for (size_t i = 0; i < n; i++) {
@@ -143,7 +161,7 @@ static chy_hresult read_subject_template(struct chy_ca *ca, struct chy_settings 
         if (prop >= 0) {
             s->subject_order[s->n_subject_order++] = prop;
         } else {
-            hr = chy_fail(err, CHY_E_INVALIDARG,
+            hr = chy_fail(in->err, CHY_E_INVALIDARG,
                           "setting SubjectTemplate: \"%.64s\" is no name property", name[i]);
         }
         chy_free(name[i]);
@@ -153,43 +171,51 @@ static chy_hresult read_subject_template(struct chy_ca *ca, struct chy_settings 
     return hr;
 }
 
-static chy_hresult read_blocklist(struct chy_ca *ca, struct chy_settings *s, struct chy_err *err)
+static chy_hresult read_hash(const struct reading *in, const cJSON *item, uint8_t out[32])
 {
-    cJSON *v = value_of(ca, "KeyBlocklist");
+    struct chy_buf hash;
+    chy_buf_init(&hash, 32);
+    chy_hresult hr = CHY_S_OK;
+    bool ok = cJSON_IsString(item) && chy_hex_decode(&hash, chy_span_cstr(item->valuestring)) &&
+              hash.n == 32;
+    if (ok)
+        memcpy(out, hash.p, 32);
+    else if (chy_buf_starved(&hash))
+        hr = chy_fail_nomem(in->err, "setting KeyBlocklist");
+    else
+        hr = chy_fail(in->err, CHY_E_INVALIDARG,
+                      "setting KeyBlocklist: SHA-256 in 64 hex digits is expected");
+    chy_buf_free(&hash);
+    return hr;
+}
+
+static chy_hresult read_blocklist(const struct reading *in, struct chy_settings *s)
+{
+    cJSON *v = value_of(in, "KeyBlocklist");
     const cJSON *item;
     chy_hresult hr = CHY_S_OK;
     int n = cJSON_GetArraySize(v);
     s->blocked_spki = n > 0 ? chy_calloc((size_t)n, 32) : NULL;
+    if (n > 0 && !s->blocked_spki) hr = chy_fail_nomem(in->err, "setting KeyBlocklist");
     cJSON_ArrayForEach(item, v)
     {
-        struct chy_buf hash;
-        chy_buf_init(&hash, 32);
-        bool ok = cJSON_IsString(item) && chy_hex_decode(&hash, chy_span_cstr(item->valuestring)) &&
-                  hash.n == 32;
-        if (ok && s->blocked_spki) memcpy(s->blocked_spki[s->n_blocked++], hash.p, 32);
-        chy_buf_free(&hash);
-        if (!ok) {
-            hr = chy_fail(err, CHY_E_INVALIDARG,
-                          "setting KeyBlocklist: SHA-256 in 64 hex digits is expected");
-            break;
-        }
+        if (hr == CHY_S_OK) hr = read_hash(in, item, s->blocked_spki[s->n_blocked++]);
     }
     cJSON_Delete(v);
     return hr;
 }
 
 /* Read anew with every change of the configuration: setting it once more loads a new file. */
-static chy_hresult read_blocklist_file(struct chy_ca *ca, struct chy_settings *s,
-                                       struct chy_err *err)
+static chy_hresult read_blocklist_file(const struct reading *in, struct chy_settings *s)
 {
-    char *path = text_of(ca, "KeyBlocklistFile");
+    char *path = text_of(in, "KeyBlocklistFile");
     struct chy_buf text;
     chy_buf_init(&text, CHY_KEY_LIST_TEXT_MAX);
     chy_hresult hr = CHY_S_OK;
     if (path && *path) {
-        hr = chy_file_read(path, CHY_KEY_LIST_TEXT_MAX, &text, err);
-        if (hr == CHY_S_OK) hr = chy_key_list_parse(chy_buf_span(&text), &s->blocked_file, err);
-        if (hr != CHY_S_OK) chy_wrap(err, "setting KeyBlocklistFile");
+        hr = chy_file_read(path, CHY_KEY_LIST_TEXT_MAX, &text, in->err);
+        if (hr == CHY_S_OK) hr = chy_key_list_parse(chy_buf_span(&text), &s->blocked_file, in->err);
+        if (hr != CHY_S_OK) chy_wrap(in->err, "setting KeyBlocklistFile");
     }
     chy_buf_free(&text);
     chy_free(path);
@@ -197,20 +223,20 @@ static chy_hresult read_blocklist_file(struct chy_ca *ca, struct chy_settings *s
 }
 
 /* It counts from the next start, but a value that the key cannot do is refused now, not then. */
-static chy_hresult check_signature_algorithm(struct chy_ca *ca, struct chy_err *err)
+static chy_hresult check_signature_algorithm(const struct reading *in)
 {
-    char *name = ca->key ? text_of(ca, "SignatureAlgorithm") : NULL;
-    bool ok = !name || !*name || chy_key_sig_alg(ca->key, name, err);
+    char *name = in->ca->key ? text_of(in, "SignatureAlgorithm") : NULL;
+    bool ok = !name || !*name || chy_key_sig_alg(in->ca->key, name, in->err);
     chy_free(name);
-    return ok ? CHY_S_OK : chy_wrap(err, "setting SignatureAlgorithm");
+    return ok ? CHY_S_OK : chy_wrap(in->err, "setting SignatureAlgorithm");
 }
 
-static void read_modules(struct chy_ca *ca, struct chy_settings *s)
+static void read_modules(const struct reading *in, struct chy_settings *s)
 {
-    char *binding = text_of(ca, "ModuleBinding");
-    s->policy = text_of(ca, "PolicyModules/Active");
-    s->n_exits = list_of(ca, "ExitModules/Active", s->exits, CHY_CA_MAX_EXITS);
-    s->module_timeout_ms = (unsigned)number_of(ca, "ModuleTimeoutMilliseconds", 30000);
+    char *binding = text_of(in, "ModuleBinding");
+    s->policy = text_of(in, "PolicyModules/Active");
+    s->n_exits = list_of(in, "ExitModules/Active", s->exits, CHY_CA_MAX_EXITS);
+    s->module_timeout_ms = (unsigned)number_of(in, "ModuleTimeoutMilliseconds", 30000);
     s->binding = binding && strcasecmp(binding, "late") == 0     ? CHY_BINDING_LATE
                  : binding && strcasecmp(binding, "direct") == 0 ? CHY_BINDING_DIRECT
                                                                  : CHY_BINDING_AUTO;
@@ -237,33 +263,40 @@ static void settings_free(struct chy_settings *s)
     chy_free(s);
 }
 
+static void read_limits(const struct reading *in, struct chy_settings *s)
+{
+    char *unit = text_of(in, "ValidityPeriod"), *failure = text_of(in, "PolicyFailureDisposition");
+    s->validity_s = period_seconds(unit ? unit : "Years", number_of(in, "ValidityPeriodUnits", 1));
+    s->clock_skew_s = 60 * number_of(in, "ClockSkewMinutes", 10);
+    s->clock_jump_s = number_of(in, "ClockJumpSeconds", 300);
+    s->enforce_name_lengths = number_of(in, "EnforceX500NameLengths", 1) != 0;
+    s->anonymous_submit = number_of(in, "AnonymousSubmit", 0) != 0;
+    s->pend_on_policy_failure = failure && strcasecmp(failure, "pend") == 0;
+    s->gn_flags = CHY_GN_ALLOW_WILDCARD | CHY_GN_ALLOW_SINGLE_LABEL;
+    if (number_of(in, "AllowUnderscore", 0)) s->gn_flags |= CHY_GN_ALLOW_UNDERSCORE;
+    s->n_signed_attributes =
+        list_of(in, "SignedAttributes", s->signed_attributes, CHY_ARRAY_LEN(s->signed_attributes));
+    chy_free(unit);
+    chy_free(failure);
+}
+
 chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, struct chy_err *err)
 {
+    struct chy_err own = {0};
+    const struct reading in = {ca, &own};
     struct chy_settings *s = chy_calloc(1, sizeof(*s));
     if (!s) return chy_fail_nomem(err, "settings");
     atomic_store(&s->refs, 1);
-    char *unit = text_of(ca, "ValidityPeriod"), *failure = text_of(ca, "PolicyFailureDisposition");
-    s->validity_s = period_seconds(unit ? unit : "Years", number_of(ca, "ValidityPeriodUnits", 1));
-    s->clock_skew_s = 60 * number_of(ca, "ClockSkewMinutes", 10);
-    s->clock_jump_s = number_of(ca, "ClockJumpSeconds", 300);
-    s->enforce_name_lengths = number_of(ca, "EnforceX500NameLengths", 1) != 0;
-    s->anonymous_submit = number_of(ca, "AnonymousSubmit", 0) != 0;
-    s->pend_on_policy_failure = failure && strcasecmp(failure, "pend") == 0;
-    s->gn_flags = CHY_GN_ALLOW_WILDCARD | CHY_GN_ALLOW_SINGLE_LABEL;
-    if (number_of(ca, "AllowUnderscore", 0)) s->gn_flags |= CHY_GN_ALLOW_UNDERSCORE;
-    s->n_signed_attributes =
-        list_of(ca, "SignedAttributes", s->signed_attributes, CHY_ARRAY_LEN(s->signed_attributes));
-    chy_free(unit);
-    chy_free(failure);
-    read_urls(ca, s);
-    read_modules(ca, s);
-    chy_hresult hr = read_subject_template(ca, s, err);
-    if (hr == CHY_S_OK) hr = read_blocklist(ca, s, err);
-    if (hr == CHY_S_OK) hr = read_blocklist_file(ca, s, err);
-    if (hr == CHY_S_OK) hr = check_signature_algorithm(ca, err);
-    if (hr != CHY_S_OK) {
+    read_limits(&in, s);
+    read_modules(&in, s);
+    chy_hresult hr = read_urls(&in, s);
+    if (hr == CHY_S_OK) hr = read_subject_template(&in, s);
+    if (hr == CHY_S_OK) hr = read_blocklist(&in, s);
+    if (hr == CHY_S_OK) hr = read_blocklist_file(&in, s);
+    if (hr == CHY_S_OK) hr = check_signature_algorithm(&in);
+    if (own.code != CHY_S_OK) {
         settings_free(s);
-        return hr;
+        return chy_fail(err, own.code, "%s", own.text);
     }
     *out = s;
     return CHY_S_OK;

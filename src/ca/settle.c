@@ -58,6 +58,7 @@ static bool settle_one(const struct chy_intent *intent, void *arg)
         return true;
     }
     chy_log(CHY_LOG_LEVEL_ERROR, "request.unsettled", "error", r->err.text, NULL);
+    if (r->err.code == CHY_E_OUTOFMEMORY) atomic_store(&p->ca->unsettled, true);
     r->id = intent->row.id;
     chy_pipeline_refuse(r);
     return true;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ca/ca_internal.h"
 
+/* Without memory the arena says so at its end. */
 static void append_value(struct chy_subject *s, int prop, struct chy_span text, struct chy_arena *a)
 {
     struct chy_span old = s->value[prop];
@@ -21,18 +22,21 @@ static void append_value(struct chy_subject *s, int prop, struct chy_span text, 
     s->value[prop] = chy_span_of(p, n);
 }
 
-void chy_subject_from_name(struct chy_subject *s, const struct chy_name *name, struct chy_arena *a)
+bool chy_subject_from_name(struct chy_subject *s, const struct chy_name *name, struct chy_arena *a)
 {
     struct chy_buf text;
+    bool starved = false;
     chy_buf_init(&text, 8192);
-    for (size_t i = 0; i < name->n; i++) {
+    for (size_t i = 0; i < name->n && !starved; i++) {
         int prop = chy_name_prop_by_oid(name->attr[i].oid);
         if (prop < 0) continue;
         chy_buf_reset(&text);
         if (chy_name_value_utf8(&name->attr[i], &text))
             append_value(s, prop, chy_buf_span(&text), a);
+        starved = chy_buf_starved(&text) || a->failed;
     }
     chy_buf_free(&text);
+    return !starved;
 }
 
 /* The request's own octets serve when the policy changed nothing, every attribute is one of the

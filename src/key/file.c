@@ -21,11 +21,11 @@ chy_hresult chy_key_save(const struct chy_key *key, const char *path, struct chy
     BIO *bio = BIO_new(BIO_s_mem());
     if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1)
         n = BIO_get_mem_data(bio, &pem);
-    ERR_clear_error();
     if (n > 0)
         hr = chy_file_write(path, chy_span_of(pem, (size_t)n), 0600, err);
     else
-        hr = chy_fail(err, CHY_NTE_FAIL, "key file %s: OpenSSL cannot encode the key", path);
+        hr =
+            chy_fail_openssl(err, CHY_NTE_FAIL, "key file %s: OpenSSL cannot encode the key", path);
     if (pem && n > 0) chy_wipe(pem, (size_t)n);
     BIO_free(bio);
     return hr;
@@ -100,10 +100,10 @@ static chy_hresult decode(const char *path, struct chy_span pem, EVP_PKEY **out,
     BIO *bio = BIO_new_mem_buf(at, (int)(pem.n - (size_t)(at - pem.p)));
     if (bio) key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_pass_phrase, NULL, NULL, NULL);
     BIO_free(bio);
-    ERR_clear_error();
     if (!key)
-        return chy_fail(err, CHY_E_INVALIDARG, "key file %s: not a key that OpenSSL can read",
-                        path);
+        return chy_fail_openssl(err, CHY_E_INVALIDARG,
+                                "key file %s: not a key that OpenSSL can read", path);
+    ERR_clear_error();
     *out = key;
     return CHY_S_OK;
 }
@@ -116,16 +116,20 @@ static chy_hresult check_pair(struct chy_key *key, struct chy_err *err)
     const struct chy_span message = CHY_SPAN_STR("pair");
     struct chy_signer *signer = NULL;
     struct chy_buf signature;
-    chy_hresult hr = CHY_E_INVALIDARG;
     chy_buf_init(&signature, 8192);
     struct chy_verifier *verifier = chy_verifier_new(err);
     const struct chy_sig_alg *alg = chy_key_sig_alg(key, NULL, err);
-    if (verifier && alg) hr = chy_signer_new(key, alg, &signer, err);
+    chy_hresult hr = verifier && alg ? chy_signer_new(key, alg, &signer, err) : err->code;
     if (signer) hr = chy_signer_sign(signer, message, &signature, err);
-    if (hr == CHY_S_OK &&
-        CHY_FAILED(chy_verify(verifier, &key->spki, alg, message, chy_buf_span(&signature), NULL)))
-        hr =
-            chy_fail(err, CHY_E_INVALIDARG, "its private and public halves do not belong together");
+    struct chy_err why = {0};
+    if (hr == CHY_S_OK) {
+        hr = chy_verify(verifier, &key->spki, alg, message, chy_buf_span(&signature), &why);
+        if (hr == CHY_E_OUTOFMEMORY)
+            chy_fail(err, hr, "%s", why.text);
+        else if (CHY_FAILED(hr))
+            hr = chy_fail(err, CHY_E_INVALIDARG,
+                          "its private and public halves do not belong together");
+    }
     chy_signer_free(signer);
     chy_verifier_free(verifier);
     chy_buf_free(&signature);

@@ -2,7 +2,6 @@
  * Thread: any; the count of references is atomic. */
 #include "key/key.h"
 
-#include <openssl/err.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -12,8 +11,8 @@ static chy_hresult keep_public_half(struct chy_key *key, struct chy_err *err)
 {
     unsigned char *der = NULL;
     int n = i2d_PUBKEY(key->pkey, &der);
-    ERR_clear_error();
-    if (n <= 0) return chy_fail(err, CHY_NTE_FAIL, "key: OpenSSL cannot encode the public half");
+    if (n <= 0)
+        return chy_fail_openssl(err, CHY_NTE_FAIL, "key: OpenSSL cannot encode the public half");
     key->spki_der = chy_malloc((size_t)n);
     if (key->spki_der) memcpy(key->spki_der, der, (size_t)n);
     OPENSSL_free(der);

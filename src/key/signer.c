@@ -3,7 +3,6 @@
  *
  * ECDSA and RSA digest here and sign the digest; EdDSA and ML-DSA take the message whole. A signer
  * belongs to one thread. */
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -21,8 +20,7 @@ struct chy_signer {
 
 static chy_hresult failed(const struct chy_signer *s, const char *what, struct chy_err *err)
 {
-    ERR_clear_error();
-    return chy_fail(err, CHY_NTE_FAIL, "signing with %s: %s failed", s->alg->name, what);
+    return chy_fail_openssl(err, CHY_NTE_FAIL, "signing with %s: %s", s->alg->name, what);
 }
 
 void chy_signer_free(struct chy_signer *s)
@@ -61,9 +59,13 @@ chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
     s->max = max > 0 ? (size_t)max : 0;
     s->scratch = chy_malloc(s->max ? s->max : 1);
     s->md_ctx = EVP_MD_CTX_new();
-    bool ok = s->max && s->scratch && s->md_ctx && (!alg->digest || init_digest_signer(s));
+    if (!s->scratch || !s->md_ctx) {
+        chy_signer_free(s);
+        return chy_fail_nomem(err, "signer");
+    }
+    bool ok = s->max && (!alg->digest || init_digest_signer(s));
     if (!ok) {
-        chy_hresult hr = failed(s, "setting it up", err);
+        chy_hresult hr = failed(s, "OpenSSL cannot set it up", err);
         chy_signer_free(s);
         return hr;
     }
@@ -94,7 +96,7 @@ chy_hresult chy_signer_sign(struct chy_signer *s, struct chy_span message, struc
     size_t n = s->max;
     bool ok = s->md ? sign_digest(s, message, &n) : sign_message(s, message, &n);
     /* A result of length zero is a failure that forgot to say so. */
-    if (!ok || n == 0 || n > s->max) return failed(s, "OpenSSL", err);
+    if (!ok || n == 0 || n > s->max) return failed(s, "OpenSSL failed", err);
     chy_buf_add(out, s->scratch, n);
     return chy_buf_done(out, "signature", err);
 }

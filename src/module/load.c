@@ -81,15 +81,18 @@ static chy_hresult hash_file(int fd, const char *path, char out[65], struct chy_
 {
     uint8_t block[65536], hash[32];
     unsigned n_hash = 0;
+    off_t at = 0;
     ssize_t n = 0;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
-    while (ok && (n = pread(fd, block, sizeof(block), lseek(fd, 0, SEEK_CUR))) > 0) {
-        ok = EVP_DigestUpdate(md, block, (size_t)n) == 1 && lseek(fd, n, SEEK_CUR) >= 0;
+    while (ok && (n = pread(fd, block, sizeof(block), at)) > 0) {
+        ok = EVP_DigestUpdate(md, block, (size_t)n) == 1;
+        at += n;
     }
     ok = ok && n == 0 && EVP_DigestFinal_ex(md, hash, &n_hash) == 1;
     EVP_MD_CTX_free(md);
-    if (!ok) return chy_fail(err, CHY_ERROR_IO_DEVICE, "%s: it cannot be read", path);
+    if (n < 0) return chy_fail_errno(err, "%s: it cannot be read", path);
+    if (!ok) return chy_fail_openssl(err, CHY_NTE_FAIL, "%s: OpenSSL cannot digest it", path);
     chy_hex_cstr(out, CHY_SPAN(hash));
     return CHY_S_OK;
 }

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pki/der.h"
 
@@ -133,18 +134,23 @@ chy_hresult chy_key_alg_generate(const struct chy_key_alg *alg, EVP_PKEY **out, 
     if (ok && EVP_PKEY_generate(ctx, &key) > 0) {
         *out = key;
     } else {
-        hr = chy_fail(err, CHY_NTE_FAIL, "key algorithm %s: OpenSSL could not make a key (%s)",
-                      alg->name, alg->evp_name);
+        hr = chy_fail_openssl(err, CHY_NTE_FAIL,
+                              "key algorithm %s: OpenSSL could not make a key (%s)", alg->name,
+                              alg->evp_name);
     }
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
     return hr;
 }
 
-static bool is_mldsa(EVP_PKEY *key, const char *evp_name)
+/* The first name needs no memory to be looked at; a provider of its own may call it by another. A
+ * name that this OpenSSL does not know leaves an error behind. */
+static bool is_a(EVP_PKEY *key, const char *name)
 {
+    const char *first = EVP_PKEY_get0_type_name(key);
+    if (first && strcasecmp(first, name) == 0) return true;
     ERR_set_mark();
-    bool is = EVP_PKEY_is_a(key, evp_name) == 1;
+    bool is = EVP_PKEY_is_a(key, name) == 1;
     ERR_pop_to_mark();
     return is;
 }
@@ -153,13 +159,13 @@ static bool is_mldsa(EVP_PKEY *key, const char *evp_name)
 static enum chy_key_kind kind_of(EVP_PKEY *key, const char **mldsa)
 {
     *mldsa = NULL;
-    if (EVP_PKEY_is_a(key, "EC")) return CHY_KEY_EC;
-    if (EVP_PKEY_is_a(key, "RSA")) return CHY_KEY_RSA;
-    if (EVP_PKEY_is_a(key, "RSA-PSS")) return CHY_KEY_RSA_PSS;
-    if (EVP_PKEY_is_a(key, "ED25519")) return CHY_KEY_ED25519;
-    if (EVP_PKEY_is_a(key, "ED448")) return CHY_KEY_ED448;
+    if (is_a(key, "EC")) return CHY_KEY_EC;
+    if (is_a(key, "RSA")) return CHY_KEY_RSA;
+    if (is_a(key, "RSA-PSS")) return CHY_KEY_RSA_PSS;
+    if (is_a(key, "ED25519")) return CHY_KEY_ED25519;
+    if (is_a(key, "ED448")) return CHY_KEY_ED448;
     for (size_t i = 0; i < CHY_ARRAY_LEN(key_algs); i++) {
-        if (key_algs[i].kind != CHY_KEY_MLDSA || !is_mldsa(key, key_algs[i].evp_name)) continue;
+        if (key_algs[i].kind != CHY_KEY_MLDSA || !is_a(key, key_algs[i].evp_name)) continue;
         *mldsa = key_algs[i].name;
         return CHY_KEY_MLDSA;
     }

@@ -2,8 +2,6 @@
  * RFC 5280 4.1.2.7, RFC 3279 2.3.1, RFC 5480, RFC 8410, RFC 4055, RFC 9881. Thread: any. */
 #include "pki/spki.h"
 
-#include <openssl/err.h>
-
 #define BYTES(octets)                                                                              \
     {                                                                                              \
         (const uint8_t *)(octets), sizeof(octets) - 1                                              \
@@ -196,14 +194,9 @@ chy_hresult chy_spki_parse(struct chy_span der, struct chy_spki *out, struct chy
     return hr;
 }
 
-void chy_spki_key_id(const struct chy_spki *key, uint8_t out[20])
+chy_hresult chy_spki_key_id(const struct chy_spki *key, uint8_t out[20], struct chy_err *err)
 {
     size_t n = 20;
-    /* Q_digest fetches SHA-1 from the default provider; it fails only when memory is short, and a
-     * key identifier is no secret and no proof: a zero one is merely unhelpful. */
-    if (EVP_Q_digest(NULL, "SHA1", NULL, key->bits.p, key->bits.n, out, &n) != 1) {
-        for (size_t i = 0; i < 20; i++)
-            out[i] = 0;
-        ERR_clear_error();
-    }
+    if (EVP_Q_digest(NULL, "SHA1", NULL, key->bits.p, key->bits.n, out, &n) == 1) return CHY_S_OK;
+    return chy_fail_openssl(err, CHY_NTE_FAIL, "key identifier: OpenSSL cannot digest the key");
 }

@@ -26,8 +26,9 @@ CHY_MUST_USE chy_hresult chy_spki_parse(struct chy_span der, struct chy_spki *ou
  */
 CHY_MUST_USE chy_hresult chy_spki_check_strength(const struct chy_spki *key, struct chy_err *err);
 
-void chy_spki_key_id(const struct chy_spki *key,
-                     uint8_t out[20]); /* SHA-1 of the bits: RFC 5280 4.2.1.2 (1) */
+/* SHA-1 of the bits: RFC 5280 4.2.1.2 (1). Who has a verifier asks it for the same digest. */
+CHY_MUST_USE chy_hresult chy_spki_key_id(const struct chy_spki *key, uint8_t out[20],
+                                         struct chy_err *err);
 
 /* Per thread: kept EVP contexts, so that nothing is fetched or decoded per request (P-256 and RSA).
  */
@@ -41,8 +42,8 @@ CHY_MUST_USE chy_hresult chy_verify(struct chy_verifier *v, const struct chy_spk
                                     struct chy_span signature, struct chy_err *err);
 /* Digests with kept contexts. */
 CHY_MUST_USE chy_hresult chy_verifier_sha1(struct chy_verifier *v, struct chy_span in,
-                                           uint8_t out[20]);
+                                           uint8_t out[20], struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_verifier_sha256(struct chy_verifier *v, struct chy_span in,
-                                             uint8_t out[32]);
+                                             uint8_t out[32], struct chy_err *err);
 
 #endif

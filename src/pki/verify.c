@@ -35,8 +35,7 @@ static const struct {
 
 static chy_hresult broken(struct chy_err *err, const char *what)
 {
-    ERR_clear_error();
-    return chy_fail(err, CHY_NTE_FAIL, "signature verification: OpenSSL failed: %s", what);
+    return chy_fail_openssl(err, CHY_NTE_FAIL, "signature verification: OpenSSL failed: %s", what);
 }
 
 void chy_verifier_free(struct chy_verifier *v)
@@ -98,33 +97,34 @@ static const EVP_MD *find_digest(const struct chy_verifier *v, const char *name)
     return NULL;
 }
 
-static chy_hresult run_digest(struct chy_verifier *v, const EVP_MD *md, struct chy_span in,
-                              uint8_t *out, unsigned *n)
+static chy_hresult run_digest(struct chy_verifier *v, const char *name, struct chy_span in,
+                              uint8_t *out, unsigned *n, struct chy_err *err)
 {
-    if (EVP_DigestInit_ex2(v->md_ctx, md, NULL) == 1 &&
+    if (EVP_DigestInit_ex2(v->md_ctx, find_digest(v, name), NULL) == 1 &&
         EVP_DigestUpdate(v->md_ctx, in.p, in.n) == 1 && EVP_DigestFinal_ex(v->md_ctx, out, n) == 1)
         return CHY_S_OK;
-    ERR_clear_error();
-    return CHY_NTE_FAIL;
+    return chy_fail_openssl(err, CHY_NTE_FAIL, "digest %s: OpenSSL failed", name);
 }
 
-chy_hresult chy_verifier_sha1(struct chy_verifier *v, struct chy_span in, uint8_t out[20])
+chy_hresult chy_verifier_sha1(struct chy_verifier *v, struct chy_span in, uint8_t out[20],
+                              struct chy_err *err)
 {
     unsigned n;
-    return run_digest(v, find_digest(v, "SHA1"), in, out, &n);
+    return run_digest(v, "SHA1", in, out, &n, err);
 }
 
-chy_hresult chy_verifier_sha256(struct chy_verifier *v, struct chy_span in, uint8_t out[32])
+chy_hresult chy_verifier_sha256(struct chy_verifier *v, struct chy_span in, uint8_t out[32],
+                                struct chy_err *err)
 {
     unsigned n;
-    return run_digest(v, find_digest(v, "SHA256"), in, out, &n);
+    return run_digest(v, "SHA256", in, out, &n, err);
 }
 
 static chy_hresult bad_signature(const struct chy_sig_alg *alg, struct chy_err *err)
 {
-    ERR_clear_error();
-    return chy_fail(err, CHY_NTE_BAD_SIGNATURE,
-                    "signature: %s: it does not verify with the public key", alg->name);
+    static const char text[] = "signature: %s: it does not verify with the public key";
+    if (ERR_peek_error()) return chy_fail_openssl(err, CHY_NTE_BAD_SIGNATURE, text, alg->name);
+    return chy_fail(err, CHY_NTE_BAD_SIGNATURE, text, alg->name);
 }
 
 static chy_hresult verify_ec(struct chy_verifier *v, const struct chy_spki *key,
@@ -138,9 +138,9 @@ static chy_hresult verify_ec(struct chy_verifier *v, const struct chy_spki *key,
     if (!s) return broken(err, "no such curve");
     /* Refuses a point that is not on the curve; the key stays usable. */
     if (EVP_PKEY_set1_encoded_public_key(s->key, key->bits.p, key->bits.n) != 1) {
-        ERR_clear_error();
-        return chy_fail(err, CHY_E_INVALIDARG,
-                        "public key: the point is not on curve %s (SEC 1 3.2.2.1)", key->name);
+        return chy_fail_openssl(err, CHY_E_INVALIDARG,
+                                "public key: the point is not on curve %s (SEC 1 3.2.2.1)",
+                                key->name);
     }
     /* verify_init wants a key with a point, so the context is made at the first one; it sees every
      * later point, because it holds the same key. */
@@ -206,28 +206,35 @@ static chy_hresult verify_rsa(struct chy_verifier *v, const struct chy_spki *key
     return hr;
 }
 
-/* Ed25519, Ed448 and ML-DSA hash by themselves and take the key as raw octets. */
+static int raw_matches(struct chy_verifier *v, EVP_PKEY *pkey, struct chy_span message,
+                       struct chy_span signature)
+{
+    if (EVP_MD_CTX_reset(v->md_ctx) != 1 ||
+        EVP_DigestVerifyInit_ex(v->md_ctx, NULL, NULL, NULL, NULL, pkey, NULL) != 1)
+        return -1;
+    return EVP_DigestVerify(v->md_ctx, signature.p, signature.n, message.p, message.n) == 1;
+}
+
+/* Ed25519, Ed448 and ML-DSA hash by themselves and take the key as raw octets, whose number
+ * chy_spki_parse has seen to be right. */
 static chy_hresult verify_raw(struct chy_verifier *v, const struct chy_spki *key,
                               const struct chy_sig_alg *alg, struct chy_span message,
                               struct chy_span signature, struct chy_err *err)
 {
-    chy_hresult hr;
+    chy_hresult hr = CHY_S_OK;
     struct chy_key_alg storage;
     const struct chy_key_alg *ka = chy_key_alg_by_name(key->name, &storage, err);
     if (!ka) return CHY_E_INVALIDARG;
     EVP_PKEY *pkey =
         EVP_PKEY_new_raw_public_key_ex(NULL, ka->evp_name, NULL, key->bits.p, key->bits.n);
-    if (!pkey) {
-        ERR_clear_error();
-        return chy_fail(err, CHY_E_INVALIDARG, "public key: OpenSSL refuses the %s key", key->name);
-    }
-    if (EVP_MD_CTX_reset(v->md_ctx) != 1 ||
-        EVP_DigestVerifyInit_ex(v->md_ctx, NULL, NULL, NULL, NULL, pkey, NULL) != 1)
+    if (!pkey) return broken(err, key->name);
+    int matches = raw_matches(v, pkey, message, signature);
+    /* OpenSSL's Edwards curves call it a mismatch, without a word, when memory is short. */
+    if (matches == 0) matches = raw_matches(v, pkey, message, signature);
+    if (matches < 0)
         hr = broken(err, "EVP_DigestVerifyInit_ex");
-    else if (EVP_DigestVerify(v->md_ctx, signature.p, signature.n, message.p, message.n) != 1)
+    else if (matches == 0)
         hr = bad_signature(alg, err);
-    else
-        hr = CHY_S_OK;
     /* The context would keep the key alive. */
     EVP_MD_CTX_reset(v->md_ctx);
     EVP_PKEY_free(pkey);
@@ -260,8 +267,8 @@ chy_hresult chy_verify(struct chy_verifier *v, const struct chy_spki *key,
     if (signature.n == 0)
         return chy_fail(err, CHY_NTE_BAD_SIGNATURE, "signature: %s: it is empty", alg->name);
     if (!alg->digest) return verify_raw(v, key, alg, message, signature, err);
-    if (CHY_FAILED(run_digest(v, find_digest(v, alg->digest), message, digest, &n)))
-        return broken(err, alg->digest);
+    chy_hresult hr = run_digest(v, alg->digest, message, digest, &n, err);
+    if (hr != CHY_S_OK) return hr;
     const struct chy_span d = {digest, n};
     return key->kind == CHY_KEY_EC ? verify_ec(v, key, alg, d, signature, err)
                                    : verify_rsa(v, key, alg, d, signature, err);

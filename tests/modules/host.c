@@ -582,8 +582,12 @@ chy_long fake_verify(int is_new)
     const chy_policy_vtbl *p = fake_policy_table(&o);
     fake.request[0].message[0] = 0;
     if (p->initialize(o.self, "host\\CA") != CHY_S_OK) fail_msg("%s", fake.log);
-    assert_int_equal(p->verify_request(o.self, "host\\CA", 1, is_new, 0, &answer), CHY_S_OK);
+    chy_hresult hr = p->verify_request(o.self, "host\\CA", 1, is_new, 0, &answer);
     assert_int_equal(p->shut_down(o.self), CHY_S_OK);
     p->release(o.self);
-    return answer;
+    /* Without memory it did not look, and decides nothing. */
+    assert_int_equal(hr, answer == CHY_VR_INSTANT_BAD && fake.fail_code == CHY_E_OUTOFMEMORY
+                             ? CHY_E_OUTOFMEMORY
+                             : CHY_S_OK);
+    return CHY_FAILED(hr) ? hr : answer;
 }

@@ -37,7 +37,7 @@ static void make_key(struct authority *a, const char *alg, const char *sig)
     a->sig_alg = chy_key_sig_alg(a->key, sig, &err);
     MUST(a->sig_alg, "%s: %s", alg, err.text);
     MUST(chy_signer_new(a->key, a->sig_alg, &a->signer, &err) == CHY_S_OK, "%s", err.text);
-    chy_spki_key_id(chy_key_spki(a->key), a->key_id);
+    MUST(chy_spki_key_id(chy_key_spki(a->key), a->key_id, &err) == CHY_S_OK, "%s", err.text);
 }
 
 static struct chy_general_name gn(enum chy_gn_type type, struct chy_span value)

@@ -383,7 +383,7 @@ static void invent_pointers(const struct inventor *v)
                                                OID("\x67\x81\x0c\x01\x02\x01")};
     uint8_t id[20];
     if (v->s->is_ca || rng_chance(v->r, 90)) {
-        chy_spki_key_id(v->key, id);
+        MUST(chy_spki_key_id(v->key, id, NULL) == CHY_S_OK, "key identifier");
         chy_ski_add(value_of(v), CHY_SPAN(id));
         add_ext(v, chy_oid_subject_key_id, false);
     }

@@ -131,6 +131,26 @@ static void test_texts_and_spans_are_copied(void **state)
     chy_arena_free(&a);
 }
 
+static void test_what_was_refused_is_remembered(void **state)
+{
+    (void)state;
+    struct chy_arena a;
+    struct chy_err err = {0};
+    chy_arena_init(&a, 64);
+    assert_non_null(chy_arena_alloc(&a, 32));
+    assert_int_equal(chy_arena_done(&a, "request", &err), CHY_S_OK);
+    assert_null(chy_arena_alloc(&a, 65));
+    assert_non_null(chy_arena_alloc(&a, 32));
+    assert_int_equal(chy_arena_done(&a, "request", &err), CHY_CERTSRV_E_ENCODING_LENGTH);
+    assert_string_equal(err.text, "request: takes more than 64 octets");
+    chy_arena_reset(&a);
+    assert_int_equal(chy_arena_done(&a, "request", &err), CHY_S_OK);
+    a.failed = true; /* as when the system has none */
+    chy_err_clear(&err);
+    assert_int_equal(chy_arena_done(&a, "request", &err), CHY_E_OUTOFMEMORY);
+    chy_arena_free(&a);
+}
+
 static void test_copies_over_max_are_refused(void **state)
 {
     (void)state;
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_sizes_near_the_end_of_size_t),
         cmocka_unit_test(test_a_reset_arena_uses_its_first_block_again),
         cmocka_unit_test(test_texts_and_spans_are_copied),
+        cmocka_unit_test(test_what_was_refused_is_remembered),
         cmocka_unit_test(test_copies_over_max_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

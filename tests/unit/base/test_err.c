@@ -1,6 +1,8 @@
 /* The error value: the first one wins, context goes in front, and its text is fit for a terminal.
  */
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +30,24 @@ static void test_the_first_error_wins(void **state)
     assert_string_equal(err.text, "");
     assert_int_equal(chy_fail_nomem(&err, "a list"), CHY_E_OUTOFMEMORY);
     assert_string_equal(err.text, "a list: not enough memory");
+}
+
+static void test_openssl_says_what_it_lacked(void **state)
+{
+    (void)state;
+    struct chy_err err = {0};
+    ERR_raise(ERR_LIB_EVP, EVP_R_DECODE_ERROR);
+    ERR_raise(ERR_LIB_EVP, EVP_R_EXPECTING_AN_RSA_KEY);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key %d", 7), CHY_E_INVALIDARG);
+    assert_string_equal(err.text, "key 7 (OpenSSL: decode error)");
+    assert_int_equal(ERR_peek_error(), 0);
+    chy_err_clear(&err);
+    ERR_raise(ERR_LIB_EVP, EVP_R_DECODE_ERROR);
+    ERR_raise(ERR_LIB_BN, ERR_R_MALLOC_FAILURE);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key"), CHY_E_OUTOFMEMORY);
+    assert_string_equal(err.text, "key: not enough memory");
+    chy_err_clear(&err);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key"), CHY_E_OUTOFMEMORY);
 }
 
 static void test_without_a_place_for_it_the_code_comes_back(void **state)
@@ -156,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_error_wins),
+        cmocka_unit_test(test_openssl_says_what_it_lacked),
         cmocka_unit_test(test_without_a_place_for_it_the_code_comes_back),
         cmocka_unit_test(test_context_goes_in_front),
         cmocka_unit_test(test_context_without_room_is_left_out),

@@ -39,7 +39,7 @@ static int with_a_broken_generator(void)
     uint8_t a[8];
     if (RAND_set_DRBG_type(NULL, "NO-SUCH-GENERATOR", NULL, NULL, NULL) != 1) return 1;
     if (chy_random(a, sizeof(a), &err) != CHY_E_FAIL) return 2;
-    if (strcmp(err.text, "random numbers: the generator failed") != 0) return 3;
+    if (!strstr(err.text, "random numbers: the generator failed (OpenSSL: ")) return 3;
     return ERR_peek_error() == 0 ? 0 : 4; /* the library's queue is left empty */
 }
 

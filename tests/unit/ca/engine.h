@@ -103,7 +103,7 @@ static inline void engine_end(struct engine *e)
     chy_dir_remove(e->base);
 }
 
-static inline void make_csr(const char *host, struct chy_buf *der)
+static inline void make_csr_of(const char *alg, const char *host, struct chy_buf *der)
 {
     struct chy_err err = {0};
     struct chy_key *key = NULL;
@@ -114,10 +114,15 @@ static inline void make_csr(const char *host, struct chy_buf *der)
     chy_buf_init(&subject, 1024);
     chy_buf_init(der, 65536);
     must(chy_name_from_text(text, &subject, &err), &err);
-    must(chy_key_generate("p256", &key, &err), &err);
+    must(chy_key_generate(alg, &key, &err), &err);
     must(chy_key_request(key, chy_buf_span(&subject), &gn, 1, der, &err), &err);
     chy_key_free(key);
     chy_buf_free(&subject);
+}
+
+static inline void make_csr(const char *host, struct chy_buf *der)
+{
+    make_csr_of("p256", host, der);
 }
 
 static inline void answered(const struct chy_outcome *o, void *arg)

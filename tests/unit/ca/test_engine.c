@@ -357,7 +357,7 @@ static void test_a_blocked_key_fails(void **state)
     make_csr("www.example.test", &der);
     must(chy_csr_parse(chy_buf_span(&der), csr, &err), &err);
     struct chy_verifier *v = chy_verifier_new(&err);
-    must(chy_verifier_sha256(v, csr->key.der, hash), &err);
+    must(chy_verifier_sha256(v, csr->key.der, hash, &err), &err);
     chy_verifier_free(v);
     chy_hex_cstr(hex, CHY_SPAN(hash));
     snprintf(json, sizeof(json), "[\"%s\"]", hex);

@@ -18,7 +18,7 @@ static int set_up(void **state)
     f->r = chy_request_new(f->e.ca);
     make_csr("www.example.test", &f->der);
     must(chy_csr_parse(chy_buf_span(&f->der), &f->r->csr, &err), &err);
-    chy_subject_from_name(&f->r->subject, &f->r->csr.subject, &f->r->arena);
+    assert_true(chy_subject_from_name(&f->r->subject, &f->r->csr.subject, &f->r->arena));
     f->r->not_before = INT64_C(1800000000) * CHY_US_PER_S;
     f->r->not_after = f->r->not_before + INT64_C(86400) * CHY_US_PER_S;
     *state = f;
@@ -246,7 +246,7 @@ static void test_a_row_brings_the_request_back(void **state)
                                    CHY_SPAN_STR("\x05\x00"), &err),
          &err);
     assert_int_equal(set_text(r, "O", "Example"), CHY_S_OK);
-    chy_request_to_row(r);
+    must(chy_request_to_row(r, &err), &err);
     must(chy_request_from_row(again, &r->row, &err), &err);
     assert_int_equal(again->id, 7);
     assert_int_equal(again->general_flags, 0x400);
