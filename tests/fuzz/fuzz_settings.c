@@ -30,7 +30,9 @@ static void put_line(struct chy_config *c, char *line)
     chy_hresult hr = chy_config_check(line, json, &err);
     check_reason(hr, &err);
     if (hr != CHY_S_OK) return;
-    chy_config_put(c, line, json);
+    char *value = json ? strdup(json) : NULL;
+    must(chy_config_swap(c, line, &value, &err) == CHY_S_OK);
+    free(value);
     chy_buf_init(&kept, 1 << 20);
     hr = chy_config_value(c, line, &kept, &is_set);
     must(is_set == (json != NULL));
