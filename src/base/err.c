@@ -107,8 +107,9 @@ static bool is_want_of_memory(unsigned long e)
 chy_hresult chy_fail_openssl(struct chy_err *err, chy_hresult code, const char *fmt, ...)
 {
     char text[sizeof(err->text)];
-    const char *why = ERR_reason_error_string(ERR_peek_error());
-    bool starved = !why; /* every other want has a name */
+    const unsigned long first = ERR_peek_error();
+    const char *why = ERR_reason_error_string(first);
+    bool starved = false;
     unsigned long e;
     va_list ap;
     while ((e = ERR_get_error()) != 0)
@@ -116,8 +117,11 @@ chy_hresult chy_fail_openssl(struct chy_err *err, chy_hresult code, const char *
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    if (starved) return chy_fail_nomem(err, text);
-    return chy_fail(err, code, "%s (OpenSSL: %s)", text, why);
+    if (starved || (!first && code == CHY_E_OUTOFMEMORY)) return chy_fail_nomem(err, text);
+    if (!first) return chy_fail(err, code, "%s", text);
+    if (code == CHY_E_OUTOFMEMORY) code = CHY_NTE_FAIL;
+    return why ? chy_fail(err, code, "%s (OpenSSL: %s)", text, why)
+               : chy_fail(err, code, "%s (OpenSSL: error 0x%lx)", text, first);
 }
 
 chy_hresult chy_fail_nomem(struct chy_err *err, const char *what)

@@ -24,7 +24,8 @@ chy_hresult chy_fail_errno(struct chy_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* As chy_fail, after a call of OpenSSL that failed: its reason at the end, and the thread's queue
  * of errors left empty. When memory was what it lacked, that is the error, not the code given here.
- * Not for an answer of "no", which comes without a reason. */
+ * E_OUTOFMEMORY as the code is for calls that can lack nothing else; a reason that is given makes
+ * it NTE_FAIL. */
 chy_hresult chy_fail_openssl(struct chy_err *err, chy_hresult code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* As chy_fail with E_OUTOFMEMORY. */

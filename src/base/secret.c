@@ -1,6 +1,5 @@
 /* Randomness and secrets. */
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 
 #include "base/sys.h"
@@ -8,9 +7,7 @@
 chy_hresult chy_random(void *out, size_t n, struct chy_err *err)
 {
     if (n <= INT32_MAX && RAND_bytes(out, (int)n) == 1) return CHY_S_OK;
-    static const char text[] = "random numbers: the generator failed";
-    return ERR_peek_error() ? chy_fail_openssl(err, CHY_E_FAIL, text)
-                            : chy_fail(err, CHY_E_FAIL, text);
+    return chy_fail_openssl(err, CHY_E_FAIL, "random numbers: the generator failed");
 }
 
 void chy_wipe(void *p, size_t n)

@@ -170,7 +170,8 @@ enum chy_ca_trouble { /* why it does not issue; several may hold */
                       CHY_TROUBLE_STORE = 2,
                       CHY_TROUBLE_CLOCK = 4,
                       CHY_TROUBLE_CA_CERT = 8,
-                      CHY_TROUBLE_CLOSING = 16
+                      CHY_TROUBLE_CLOSING = 16,
+                      CHY_TROUBLE_KEY = 32
 };
 struct chy_ca_health {
     uint32_t trouble;   /* 0: serving */

@@ -110,7 +110,7 @@ struct chy_ca {
     /* health */
     atomic_uint trouble;
     pthread_mutex_t health_lock;
-    char store_error[240], clock_error[240];
+    char store_error[240], clock_error[240], key_error[240];
     atomic_bool store_starved; /* what the store lacked was memory */
     pthread_mutex_t clock_lock;
     chy_time wall_at_start, last_known;
@@ -195,6 +195,7 @@ void chy_ids_unlock(struct chy_ca *ca, int32_t id);
 CHY_MUST_USE chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err);
 void chy_health_stop(struct chy_ca *ca);
 void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err);
+void chy_health_key_failed(struct chy_ca *ca, const struct chy_err *err);
 void chy_health_check_policy(struct chy_ca *ca); /* after a call overran its deadline */
 /* May it sign now? E.g. CERTSRV_E_SERVER_SUSPENDED with the reason. */
 CHY_MUST_USE chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err);

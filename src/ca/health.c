@@ -1,5 +1,6 @@
 /* What keeps a CA from issuing, and how it comes back by itself: storage that fails (P11), a clock
- * that jumped (P17), a CA certificate outside its validity. Status keeps answering all the while.
+ * that jumped (P17), a key that does not sign, a CA certificate outside its validity. Status keeps
+ * answering all the while.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,6 +37,13 @@ void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err)
     if (err->code == CHY_ERROR_ALREADY_EXISTS || err->code == CHY_E_INVALIDARG) return;
     atomic_store(&ca->store_starved, err->code == CHY_E_OUTOFMEMORY);
     set_trouble(ca, CHY_TROUBLE_STORE, ca->store_error, sizeof(ca->store_error), err->text);
+}
+
+void chy_health_key_failed(struct chy_ca *ca, const struct chy_err *err)
+{
+    char text[240];
+    snprintf(text, sizeof(text), "its key does not sign: %.200s", err->text);
+    set_trouble(ca, CHY_TROUBLE_KEY, ca->key_error, sizeof(ca->key_error), text);
 }
 
 void chy_health_check_policy(struct chy_ca *ca)
@@ -127,6 +135,7 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
     if (out->trouble & CHY_TROUBLE_POLICY) say(out->text, sizeof(out->text), ca->policy_error);
     if (out->trouble & CHY_TROUBLE_STORE) say(out->text, sizeof(out->text), ca->store_error);
     if (out->trouble & CHY_TROUBLE_CLOCK) say(out->text, sizeof(out->text), ca->clock_error);
+    if (out->trouble & CHY_TROUBLE_KEY) say(out->text, sizeof(out->text), ca->key_error);
     pthread_mutex_unlock(&ca->health_lock);
     if (out->trouble & CHY_TROUBLE_CA_CERT) {
         say(out->text, sizeof(out->text),
@@ -157,12 +166,19 @@ static void probe_store(struct chy_ca *ca)
     chy_outbox_healed(ca);
 }
 
+static void try_key(struct chy_ca *ca)
+{
+    struct chy_err err = {0};
+    if (chy_key_try(ca->key, &err) == CHY_S_OK) clear_trouble(ca, CHY_TROUBLE_KEY);
+}
+
 static void look_after(struct chy_ca *ca)
 {
     struct chy_err err = {0};
     check_clock(ca);
     check_ca_cert(ca);
     if (atomic_load(&ca->trouble) & CHY_TROUBLE_STORE) probe_store(ca);
+    if (atomic_load(&ca->trouble) & CHY_TROUBLE_KEY) try_key(ca);
     if (!atomic_load(&ca->trouble) && atomic_load(&ca->unsettled) &&
         chy_settle(ca, &err) != CHY_S_OK) {
         chy_log(CHY_LOG_LEVEL_ERROR, "ca.settle", "error", err.text, NULL);

@@ -147,16 +147,27 @@ void chy_issue_write_intent(struct chy_request *r)
     chy_store_write(r->ca->store, &r->write);
 }
 
-static chy_hresult sign(struct chy_request *r, struct chy_worker *w)
+static chy_hresult sign_once(struct chy_request *r, struct chy_worker *w)
 {
     struct chy_signer *signer = NULL;
     chy_hresult hr = chy_worker_signer(w, r->ca->key, r->ca->sig_alg, &signer, &r->err);
     chy_buf_reset(&r->scratch);
-    chy_buf_reset(&r->certificate);
-    (void)CHY_FAULT("sign.before");
     if (hr == CHY_S_OK) hr = chy_signer_sign(signer, chy_buf_span(&r->tbs), &r->scratch, &r->err);
+    if (hr != CHY_S_OK && signer) chy_worker_drop_signer(w, signer);
+    return hr;
+}
+
+static chy_hresult sign(struct chy_request *r, struct chy_worker *w)
+{
+    (void)CHY_FAULT("sign.before");
+    chy_hresult hr = sign_once(r, w);
+    if (hr != CHY_S_OK) {
+        chy_err_clear(&r->err);
+        hr = sign_once(r, w);
+    }
     (void)CHY_FAULT("sign.after");
     if (hr != CHY_S_OK) return hr;
+    chy_buf_reset(&r->certificate);
     return chy_cert_assemble(chy_buf_span(&r->tbs), r->ca->sig_alg->der, chy_buf_span(&r->scratch),
                              &r->certificate, &r->err);
 }
@@ -172,21 +183,31 @@ static void say_issued(struct chy_request *r)
     chy_pipeline_conclude(r, CHY_DB_DISP_ISSUED, CHY_S_OK, text);
 }
 
+/* What was approved is not lost for a clock, a disk or a key: the intent stays and is finished
+ * later. */
+static void put_off(struct chy_request *r)
+{
+    atomic_store(&r->ca->unsettled, true);
+    chy_pipeline_refuse(r);
+}
+
 void chy_issue_sign(struct chy_request *r, struct chy_worker *w)
 {
-    /* What was approved is not lost for a clock or a disk: the intent stays and is finished later.
-     */
     if (chy_health_may_issue(r->ca, &r->err) != CHY_S_OK) {
-        atomic_store(&r->ca->unsettled, true);
-        chy_pipeline_refuse(r);
+        put_off(r);
         return;
     }
     chy_hresult hr = sign(r, w);
     if (hr == CHY_S_OK) {
         say_issued(r);
-    } else {
-        snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);
-        chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, hr, "Error Signing Certificate");
+        chy_pipeline_write_final(r);
+        return;
     }
-    chy_pipeline_write_final(r);
+    const struct chy_err why = r->err;
+    chy_health_key_failed(r->ca, &why);
+    chy_err_clear(&r->err);
+    chy_fail(&r->err, hr == CHY_E_OUTOFMEMORY ? hr : CHY_CERTSRV_E_SERVER_SUSPENDED,
+             "request %d is approved and is signed once the CA's key works again: %s", r->id,
+             why.text);
+    put_off(r);
 }

@@ -224,6 +224,17 @@ chy_hresult chy_worker_signer(struct chy_worker *w, struct chy_key *key,
     return CHY_S_OK;
 }
 
+void chy_worker_drop_signer(struct chy_worker *w, struct chy_signer *signer)
+{
+    for (size_t i = 0; i < w->n_signers; i++) {
+        if (w->signer[i].signer != signer) continue;
+        chy_signer_free(signer);
+        chy_key_free(w->signer[i].key);
+        w->signer[i] = w->signer[--w->n_signers];
+        return;
+    }
+}
+
 void chy_worker_retire(struct chy_worker *w)
 {
     w->retired = true;

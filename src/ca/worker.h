@@ -32,6 +32,8 @@ struct chy_verifier *chy_worker_verifier(struct chy_worker *w);
 CHY_MUST_USE chy_hresult chy_worker_signer(struct chy_worker *w, struct chy_key *key,
                                            const struct chy_sig_alg *alg, struct chy_signer **out,
                                            struct chy_err *err);
+/* The next one is made anew: a token may have lost its session. */
+void chy_worker_drop_signer(struct chy_worker *w, struct chy_signer *signer);
 /* This thread's call was abandoned and its place is taken: the thread ends after the present job.
  */
 void chy_worker_retire(struct chy_worker *w);

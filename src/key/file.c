@@ -100,6 +100,7 @@ static chy_hresult decode(const char *path, struct chy_span pem, EVP_PKEY **out,
     BIO *bio = BIO_new_mem_buf(at, (int)(pem.n - (size_t)(at - pem.p)));
     if (bio) key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_pass_phrase, NULL, NULL, NULL);
     BIO_free(bio);
+    if (!key && !ERR_peek_error()) return chy_fail_nomem(err, "key file");
     if (!key)
         return chy_fail_openssl(err, CHY_E_INVALIDARG,
                                 "key file %s: not a key that OpenSSL can read", path);
@@ -111,7 +112,7 @@ static chy_hresult decode(const char *path, struct chy_span pem, EVP_PKEY **out,
 /* A public half that is not the private one's would sign what nobody can verify. One signature
  * shows it in milliseconds, where OpenSSL's pairwise check also tests an RSA key's primes (0.4 s
  * for 4096 bits). */
-static chy_hresult check_pair(struct chy_key *key, struct chy_err *err)
+chy_hresult chy_key_try(struct chy_key *key, struct chy_err *err)
 {
     const struct chy_span message = CHY_SPAN_STR("pair");
     struct chy_signer *signer = NULL;
@@ -124,11 +125,11 @@ static chy_hresult check_pair(struct chy_key *key, struct chy_err *err)
     struct chy_err why = {0};
     if (hr == CHY_S_OK) {
         hr = chy_verify(verifier, &key->spki, alg, message, chy_buf_span(&signature), &why);
-        if (hr == CHY_E_OUTOFMEMORY)
-            chy_fail(err, hr, "%s", why.text);
-        else if (CHY_FAILED(hr))
+        if (hr == CHY_NTE_BAD_SIGNATURE)
             hr = chy_fail(err, CHY_E_INVALIDARG,
                           "its private and public halves do not belong together");
+        else if (hr != CHY_S_OK)
+            chy_fail(err, hr, "%s", why.text);
     }
     chy_signer_free(signer);
     chy_verifier_free(verifier);
@@ -157,7 +158,7 @@ chy_hresult chy_key_load(const char *path, struct chy_key **out, struct chy_err 
     chy_free(pem);
     close(fd);
     if (hr == CHY_S_OK) hr = chy_key_of_pkey(pkey, &key, e);
-    if (hr == CHY_S_OK) hr = check_pair(key, e);
+    if (hr == CHY_S_OK) hr = chy_key_try(key, e);
     if (hr == CHY_S_OK) {
         *out = key;
         return hr;

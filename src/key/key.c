@@ -12,7 +12,8 @@ static chy_hresult keep_public_half(struct chy_key *key, struct chy_err *err)
     unsigned char *der = NULL;
     int n = i2d_PUBKEY(key->pkey, &der);
     if (n <= 0)
-        return chy_fail_openssl(err, CHY_NTE_FAIL, "key: OpenSSL cannot encode the public half");
+        return chy_fail_openssl(err, CHY_E_OUTOFMEMORY,
+                                "key: OpenSSL cannot encode the public half");
     key->spki_der = chy_malloc((size_t)n);
     if (key->spki_der) memcpy(key->spki_der, der, (size_t)n);
     OPENSSL_free(der);

@@ -27,6 +27,9 @@ const struct chy_sig_alg *chy_key_sig_alg(const struct chy_key *key, const char 
  * thread. */
 bool chy_key_is_slow(const struct chy_key *key);
 
+/* Does it sign, and so that its public half verifies it? err must be given. */
+CHY_MUST_USE chy_hresult chy_key_try(struct chy_key *key, struct chy_err *err);
+
 struct chy_signer;
 CHY_MUST_USE chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
                                         struct chy_signer **out, struct chy_err *err);

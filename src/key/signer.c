@@ -18,9 +18,9 @@ struct chy_signer {
     uint8_t *scratch;
 };
 
-static chy_hresult failed(const struct chy_signer *s, const char *what, struct chy_err *err)
+static chy_hresult failed(const struct chy_signer *s, struct chy_err *err)
 {
-    return chy_fail_openssl(err, CHY_NTE_FAIL, "signing with %s: %s", s->alg->name, what);
+    return chy_fail_openssl(err, CHY_NTE_FAIL, "signing with %s: OpenSSL failed", s->alg->name);
 }
 
 void chy_signer_free(struct chy_signer *s)
@@ -65,7 +65,8 @@ chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
     }
     bool ok = s->max && (!alg->digest || init_digest_signer(s));
     if (!ok) {
-        chy_hresult hr = failed(s, "OpenSSL cannot set it up", err);
+        chy_hresult hr = chy_fail_openssl(err, CHY_E_OUTOFMEMORY,
+                                          "signing with %s: OpenSSL cannot set it up", alg->name);
         chy_signer_free(s);
         return hr;
     }
@@ -96,7 +97,7 @@ chy_hresult chy_signer_sign(struct chy_signer *s, struct chy_span message, struc
     size_t n = s->max;
     bool ok = s->md ? sign_digest(s, message, &n) : sign_message(s, message, &n);
     /* A result of length zero is a failure that forgot to say so. */
-    if (!ok || n == 0 || n > s->max) return failed(s, "OpenSSL failed", err);
+    if (!ok || n == 0 || n > s->max) return failed(s, err);
     chy_buf_add(out, s->scratch, n);
     return chy_buf_done(out, "signature", err);
 }

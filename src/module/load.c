@@ -92,7 +92,7 @@ static chy_hresult hash_file(int fd, const char *path, char out[65], struct chy_
     ok = ok && n == 0 && EVP_DigestFinal_ex(md, hash, &n_hash) == 1;
     EVP_MD_CTX_free(md);
     if (n < 0) return chy_fail_errno(err, "%s: it cannot be read", path);
-    if (!ok) return chy_fail_openssl(err, CHY_NTE_FAIL, "%s: OpenSSL cannot digest it", path);
+    if (!ok) return chy_fail_openssl(err, CHY_E_OUTOFMEMORY, "%s: OpenSSL cannot digest it", path);
     chy_hex_cstr(out, CHY_SPAN(hash));
     return CHY_S_OK;
 }

@@ -35,7 +35,8 @@ static const struct {
 
 static chy_hresult broken(struct chy_err *err, const char *what)
 {
-    return chy_fail_openssl(err, CHY_NTE_FAIL, "signature verification: OpenSSL failed: %s", what);
+    return chy_fail_openssl(err, CHY_E_OUTOFMEMORY, "signature verification: OpenSSL failed: %s",
+                            what);
 }
 
 void chy_verifier_free(struct chy_verifier *v)
@@ -122,9 +123,8 @@ chy_hresult chy_verifier_sha256(struct chy_verifier *v, struct chy_span in, uint
 
 static chy_hresult bad_signature(const struct chy_sig_alg *alg, struct chy_err *err)
 {
-    static const char text[] = "signature: %s: it does not verify with the public key";
-    if (ERR_peek_error()) return chy_fail_openssl(err, CHY_NTE_BAD_SIGNATURE, text, alg->name);
-    return chy_fail(err, CHY_NTE_BAD_SIGNATURE, text, alg->name);
+    return chy_fail_openssl(err, CHY_NTE_BAD_SIGNATURE,
+                            "signature: %s: it does not verify with the public key", alg->name);
 }
 
 static chy_hresult verify_ec(struct chy_verifier *v, const struct chy_spki *key,

@@ -244,7 +244,8 @@ static void check_answer(struct starved *s, const struct told *t)
     const char *said = t->status != CHY_S_OK ? t->text : t->message;
     /* Here and there OpenSSL does not say that it lacked memory: then its own words are passed on.
      */
-    if (hr == CHY_NTE_FAIL && strstr(said, "(OpenSSL: ")) return;
+    if ((hr == CHY_NTE_FAIL || hr == CHY_CERTSRV_E_SERVER_SUSPENDED) && strstr(said, "(OpenSSL: "))
+        return;
     if (hr != CHY_E_OUTOFMEMORY)
         trouble(s, "the wrong error", detail);
     else if (!strstr(said, "memory") && !strstr(said, "OUTOFMEMORY"))

@@ -47,7 +47,13 @@ static void test_openssl_says_what_it_lacked(void **state)
     assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key"), CHY_E_OUTOFMEMORY);
     assert_string_equal(err.text, "key: not enough memory");
     chy_err_clear(&err);
-    assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key"), CHY_E_OUTOFMEMORY);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_INVALIDARG, "key"), CHY_E_INVALIDARG);
+    assert_string_equal(err.text, "key");
+    chy_err_clear(&err);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_OUTOFMEMORY, "key"), CHY_E_OUTOFMEMORY);
+    chy_err_clear(&err);
+    ERR_raise(ERR_LIB_EVP, EVP_R_DECODE_ERROR);
+    assert_int_equal(chy_fail_openssl(&err, CHY_E_OUTOFMEMORY, "key"), CHY_NTE_FAIL);
 }
 
 static void test_without_a_place_for_it_the_code_comes_back(void **state)
