@@ -10,6 +10,7 @@
 struct list {
     char **v;
     size_t n;
+    bool starved; /* list_add found no memory */
 };
 
 bool list_add(struct list *l, const char *p, size_t n);

@@ -6,11 +6,14 @@
 
 bool list_add(struct list *l, const char *p, size_t n)
 {
-    char **v = l->n < 1024 ? realloc(l->v, (l->n + 1) * sizeof *v) : NULL;
-    if (!v) return false;
-    l->v = v;
-    v[l->n] = strndup(p, n);
-    if (!v[l->n]) return false;
+    if (l->n == 1024) return false;
+    char **v = realloc(l->v, (l->n + 1) * sizeof *v);
+    if (v) {
+        l->v = v;
+        v[l->n] = strndup(p, n);
+    }
+    l->starved = !v || !v[l->n];
+    if (l->starved) return false;
     l->n++;
     return true;
 }

@@ -105,7 +105,8 @@ static chy_hresult one_setting(const chy_host *h, struct config *c, const char *
     struct list l = {0};
     chy_hresult hr = CHY_S_OK;
     if (!to_list(v, &l)) {
-        hr = bad(h, name, "has a type that no setting has, or an empty element");
+        hr = l.starved ? CHY_E_OUTOFMEMORY
+                       : bad(h, name, "has a type that no setting has, or an empty element");
     } else if (!strncasecmp(name, "Profiles/", 9)) {
         hr = profile_setting(h, c, name, &l);
     } else if (!strcasecmp(name, "RequestDisposition") || !strcasecmp(name, "EditFlags") ||

@@ -207,12 +207,24 @@ static void ca_free(struct chy_ca *ca)
     chy_free(ca);
 }
 
+static void drop_made(struct chy_ca_made *made)
+{
+    if (!made) return;
+    chy_key_free(made->key);
+    chy_store_close(made->store);
+    *made = (struct chy_ca_made){0};
+}
+
 chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **out,
                         struct chy_err *err)
 {
     struct chy_ca *ca = ca_alloc(options);
-    if (!ca || !ca->dir || !ca->host || !ca->module_dir) return chy_fail_nomem(err, "CA");
-    chy_hresult hr = load_cert(ca, err);
+    if (!ca) {
+        drop_made(options->made);
+        return chy_fail_nomem(err, "CA");
+    }
+    bool whole = ca->dir && ca->host && ca->module_dir;
+    chy_hresult hr = whole ? load_cert(ca, err) : chy_fail_nomem(err, "CA");
     if (hr == CHY_S_OK) hr = make_names(ca, err);
     if (hr == CHY_S_OK && !ca->store)
         hr = chy_store_open_sqlite(ca->dir, options->cache_kib, &ca->store, err);
