@@ -12,12 +12,7 @@ enum { ANSWER_MAX = 1 << 20, MAX_MODULES = 32 };
 
 static void reply_json(struct chy_exchange *x, struct chy_buf *b)
 {
-    struct chy_err err = {0};
-    if (chy_buf_done(b, "answer", &err) == CHY_S_OK) {
-        chy_exchange_reply(x, 200, "application/json", chy_buf_span(b));
-    } else {
-        chy_exchange_problem(x, &err);
-    }
+    chy_exchange_reply_buf(x, 200, "application/json", b);
     chy_buf_free(b);
 }
 
@@ -120,7 +115,7 @@ static void property_json(struct chy_buf *b, chy_long id, const chy_variant *v)
         struct chy_buf text;
         chy_buf_init(&text, ANSWER_MAX);
         chy_base64_add(&text, chy_span_of(v->u.b.p, v->u.b.n), 0);
-        chy_json_add_span(&j, "binary", chy_buf_span(&text));
+        chy_json_add_buf(&j, "binary", &text);
         chy_buf_free(&text);
     }
     chy_json_end(&j, '}');

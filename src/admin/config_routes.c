@@ -17,9 +17,8 @@ static bool add_setting(const char *path, const char *json, bool is_set, void *a
 
 static void finish(struct chy_exchange *x, chy_hresult hr, struct chy_buf *b, struct chy_err *err)
 {
-    if (hr == CHY_S_OK) hr = chy_buf_done(b, "answer", err);
     if (hr == CHY_S_OK) {
-        chy_exchange_reply(x, 200, "application/json", chy_buf_span(b));
+        chy_exchange_reply_buf(x, 200, "application/json", b);
     } else {
         chy_exchange_problem(x, err);
     }
@@ -60,6 +59,7 @@ void chy_admin_config_get(struct chy_exchange *x, void *service)
     chy_buf_init(&value, VALUE_MAX);
     chy_hresult hr = chy_ca_config_get(ca, &caller, path, &value, &err);
     const char *text = hr == CHY_S_OK ? chy_buf_cstr(&value) : NULL;
+    if (hr == CHY_S_OK) hr = chy_buf_done(&value, "setting", &err);
     chy_json_begin(&j, &b);
     chy_json_object(&j, NULL);
     chy_json_add_str(&j, "path", path);

@@ -206,9 +206,8 @@ static void list(struct chy_exchange *x, struct chy_service *s, const char *name
     chy_json_end(&l.j, ']');
     if (l.n == limit_of(x)) chy_json_add_int(&l.j, "after", l.last_id);
     chy_json_end(&l.j, '}');
-    if (hr == CHY_S_OK) hr = chy_buf_done(&b, "list", &err);
     if (hr == CHY_S_OK) {
-        chy_exchange_reply(x, 200, "application/json", chy_buf_span(&b));
+        chy_exchange_reply_buf(x, 200, "application/json", &b);
     } else {
         chy_exchange_problem(x, &err);
     }
@@ -251,7 +250,7 @@ void chy_admin_certificate(struct chy_exchange *x, void *service)
         struct chy_json j;
         chy_json_begin(&j, &b);
         chy_row_json(&j, NULL, &row, true);
-        chy_exchange_reply(x, 200, "application/json", chy_buf_span(&b));
+        chy_exchange_reply_buf(x, 200, "application/json", &b);
     } else {
         chy_exchange_problem(x, &err);
     }

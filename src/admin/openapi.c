@@ -125,6 +125,6 @@ void chy_admin_openapi(struct chy_exchange *x, void *service)
     add_paths(&j, &set, "/api/v1/ca/{ca}", true);
     chy_json_end(&j, '}');
     chy_json_end(&j, '}');
-    chy_exchange_reply(x, 200, "application/json", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, 200, "application/json", &b);
     chy_buf_free(&b);
 }

@@ -40,7 +40,7 @@ void chy_admin_readyz(struct chy_exchange *x, void *service)
     chy_json_end(&j, ']');
     chy_json_add_bool(&j, "ready", ready);
     chy_json_end(&j, '}');
-    chy_exchange_reply(x, ready ? 200 : 503, "application/json", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, ready ? 200 : 503, "application/json", &b);
     chy_buf_free(&b);
 }
 

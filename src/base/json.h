@@ -33,6 +33,8 @@ void chy_json_end(struct chy_json *j, char closing); /* '}' or ']' */
 void chy_json_add_str(struct chy_json *j, const char *key,
                       const char *value); /* NULL writes null */
 void chy_json_add_span(struct chy_json *j, const char *key, struct chy_span value);
+/* What could not be made whole spoils the document: its end fails. */
+void chy_json_add_buf(struct chy_json *j, const char *key, const struct chy_buf *value);
 void chy_json_add_int(struct chy_json *j, const char *key, int64_t value);
 void chy_json_add_bool(struct chy_json *j, const char *key, bool value);
 void chy_json_add_null(struct chy_json *j, const char *key);

@@ -78,6 +78,14 @@ void chy_json_add_span(struct chy_json *j, const char *key, struct chy_span valu
     }
 }
 
+void chy_json_add_buf(struct chy_json *j, const char *key, const struct chy_buf *value)
+{
+    chy_json_add_span(j, key, chy_buf_span(value));
+    if (!value->failed) return;
+    j->out->failed = true;
+    j->out->too_long = j->out->too_long || value->too_long;
+}
+
 void chy_json_add_null(struct chy_json *j, const char *key)
 {
     before(j, key);

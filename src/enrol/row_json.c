@@ -25,7 +25,7 @@ void chy_json_add_pem(struct chy_json *j, const char *key, const char *label, st
     struct chy_buf pem;
     chy_buf_init(&pem, 256 << 10);
     chy_pem_add(&pem, label, der);
-    chy_json_add_span(j, key, chy_buf_span(&pem));
+    chy_json_add_buf(j, key, &pem);
     chy_buf_free(&pem);
 }
 
@@ -41,9 +41,13 @@ static void add_text(struct chy_json *j, const char *key, struct chy_span s)
 static void add_hex(struct chy_json *j, const char *key, struct chy_span s)
 {
     struct chy_buf b;
+    if (!s.n) {
+        chy_json_add_null(j, key);
+        return;
+    }
     chy_buf_init(&b, 1 << 20);
     chy_hex_add(&b, s);
-    add_text(j, key, chy_buf_span(&b));
+    chy_json_add_buf(j, key, &b);
     chy_buf_free(&b);
 }
 

@@ -199,6 +199,21 @@ static void hand_back(struct chy_exchange *x)
     if (x->held) chy_net_hand_back(x->conn->net, x);
 }
 
+/* The answer's buffer has room for this from an earlier one, or the status says it alone. */
+static void reply_without_memory(struct chy_exchange *x)
+{
+    static const char text[] =
+        "{\"type\":\"urn:chancery:problem:outofmemory\",\"title\":\"There is "
+        "not enough memory\",\"status\":500}";
+    x->status = 500;
+    snprintf(x->content_type, sizeof(x->content_type), "application/problem+json");
+    chy_buf_reset(&x->answer);
+    chy_buf_add_str(&x->answer, text);
+    if (!x->answer.failed) return;
+    chy_buf_reset(&x->answer);
+    x->content_type[0] = 0;
+}
+
 void chy_exchange_reply(struct chy_exchange *x, int status, const char *content_type,
                         struct chy_span body)
 {
@@ -208,11 +223,17 @@ void chy_exchange_reply(struct chy_exchange *x, int status, const char *content_
     x->content_type[strcspn(x->content_type, "\r\n")] = 0;
     chy_buf_reset(&x->answer);
     chy_buf_add_span(&x->answer, body);
-    if (x->answer.failed) {
-        chy_buf_reset(&x->answer);
-        x->status = 500;
-        x->content_type[0] = 0;
-    }
+    if (x->answer.failed) reply_without_memory(x);
     chy_charge(x->conn, x->answer.n);
     hand_back(x);
+}
+
+void chy_exchange_reply_buf(struct chy_exchange *x, int status, const char *content_type,
+                            const struct chy_buf *body)
+{
+    struct chy_err err = {CHY_S_OK, ""};
+    if (chy_buf_done(body, "answer", &err) == CHY_S_OK)
+        chy_exchange_reply(x, status, content_type, chy_buf_span(body));
+    else
+        chy_exchange_problem(x, &err);
 }

@@ -89,6 +89,9 @@ void chy_exchange_hold(struct chy_exchange *x);
 void chy_exchange_set_header(struct chy_exchange *x, const char *name, const char *value);
 void chy_exchange_reply(struct chy_exchange *x, int status, const char *content_type,
                         struct chy_span body); /* body is copied */
+/* The same, unless the body could not be made whole: then a problem says so. */
+void chy_exchange_reply_buf(struct chy_exchange *x, int status, const char *content_type,
+                            const struct chy_buf *body);
 /* RFC 9457: {"type","title","status","detail","code","hresult"}; status from the code's table. */
 void chy_exchange_problem(struct chy_exchange *x, const struct chy_err *err);
 void chy_exchange_problem_status(struct chy_exchange *x, int status, const struct chy_err *err);

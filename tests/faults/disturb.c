@@ -2,8 +2,8 @@
  * fail, or do less or other than it was asked, from the n-th to the last that was said, until that
  * is taken back. What to do lies in a file that the test and the program share (CHANCERY_DISTURB),
  * so that it changes while the program runs. Sockets, the files of chy_file_write and of the
- * publishing module, and the signature of a key each have kinds of their own: the database is left
- * alone. */
+ * publishing module, the signature of a key, and memory each have kinds of their own: the database
+ * is left alone. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +29,7 @@ enum kind {
     FILE_RENAME,
     FILE_CLOSE,
     SIGN,
+    MEMORY,
     KINDS
 };
 enum manner { FAIL, SHORT, END, WRONG };
@@ -63,10 +64,8 @@ struct blow {
     int error;
 };
 
-static struct blow struck(enum kind kind)
+static struct blow struck_now(enum kind kind)
 {
-    pthread_once(&once, open_orders);
-    if (!orders) return (struct blow){false, FAIL, 0};
     struct order *o = &orders[kind];
     struct blow b = {true, (enum manner)atomic_load(&o->manner), (int)atomic_load(&o->error)};
     uint32_t pass = atomic_fetch_add(&o->passes, 1) + 1;
@@ -74,6 +73,12 @@ static struct blow struck(enum kind kind)
              (b.manner != FAIL || b.error);
     if (b.hits) atomic_fetch_add(&o->done, 1);
     return b;
+}
+
+static struct blow struck(enum kind kind)
+{
+    pthread_once(&once, open_orders);
+    return orders ? struck_now(kind) : (struct blow){false, FAIL, 0};
 }
 
 static bool fails(struct blow b)
@@ -248,4 +253,43 @@ int EVP_PKEY_sign(void *ctx, unsigned char *sig, size_t *n, const unsigned char 
     if (is(b, END)) *n = 0;
     if (is(b, WRONG) && result == 1 && *n) sig[*n - 1] ^= 1;
     return result;
+}
+
+/* The sanitizer's allocator where there is one, else that of the C library: looking them up would
+ * take memory. Nothing fails before main. */
+void *__interceptor_malloc(size_t n) __attribute__((weak));
+void *__interceptor_calloc(size_t n, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *p, size_t n) __attribute__((weak));
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+
+static atomic_bool awake;
+__attribute__((constructor)) static void wake(void)
+{
+    pthread_once(&once, open_orders);
+    atomic_store(&awake, orders != NULL);
+}
+
+static bool is_starved(void)
+{
+    return atomic_load(&awake) && fails(struck_now(MEMORY));
+}
+
+void *malloc(size_t n)
+{
+    if (is_starved()) return NULL;
+    return __interceptor_malloc ? __interceptor_malloc(n) : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    if (is_starved()) return NULL;
+    return __interceptor_calloc ? __interceptor_calloc(n, size) : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    if (is_starved()) return NULL;
+    return __interceptor_realloc ? __interceptor_realloc(p, n) : __libc_realloc(p, n);
 }

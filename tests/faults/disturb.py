@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import daemon  # noqa: E402
 
 LIBRARY = os.environ["CHANCERY_DISTURB_LIBRARY"]
-KINDS = ("accept", "read", "write", "file open", "file write", "file sync", "file rename", "file close", "sign")
+KINDS = ("accept", "read", "write", "file open", "file write", "file sync", "file rename", "file close", "sign", "memory")
 FAIL, SHORT, END, WRONG = range(4)
 ALWAYS = 0xffffffff
 ORDER = struct.Struct("=6I")  # first, last, error, manner; passes, done

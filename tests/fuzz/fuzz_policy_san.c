@@ -13,8 +13,10 @@ static char *domains[] = {domain};
 static void check(struct der names)
 {
     const struct profile any = {.san_types = 63, .wildcard = true, .max_names = 50};
-    const struct profile confined = {
-        .san_types = SAN_DNS, .max_names = 50, .wildcard = true, .san_names = {domains, 1}};
+    const struct profile confined = {.san_types = SAN_DNS,
+                                     .max_names = 50,
+                                     .wildcard = true,
+                                     .san_names = {.v = domains, .n = 1}};
     char why[256], text[65];
     bool seen;
     if (san_check(&any, names, "a.test", &seen, why, sizeof why)) {

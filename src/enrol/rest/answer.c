@@ -29,10 +29,10 @@ void chy_rest_certificate(struct chy_exchange *x, struct chy_ca *ca, enum chy_ac
     chy_buf_init(&pem, ANSWER_MAX);
     chy_pem_add(&pem, "CERTIFICATE", der);
     if (accept == CHY_ACCEPT_CHAIN) chy_buf_add_span(&pem, chy_ca_chain_pem(ca));
-    chy_exchange_reply(x, status,
-                       accept == CHY_ACCEPT_CHAIN ? "application/pem-certificate-chain"
-                                                  : "application/x-pem-file",
-                       chy_buf_span(&pem));
+    chy_exchange_reply_buf(x, status,
+                           accept == CHY_ACCEPT_CHAIN ? "application/pem-certificate-chain"
+                                                      : "application/x-pem-file",
+                           &pem);
     chy_buf_free(&pem);
 }
 
@@ -92,7 +92,7 @@ static void answer_refused_row(struct chy_exchange *x, const struct chy_outcome 
     chy_json_add_int(&j, "hresult", o->request_status);
     add_outcome(&j, o);
     chy_json_end(&j, '}');
-    chy_exchange_reply(x, http_status(o), "application/problem+json", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, http_status(o), "application/problem+json", &b);
     chy_buf_free(&b);
 }
 
@@ -107,7 +107,7 @@ static void answer_json(struct chy_exchange *x, const struct chy_outcome *o)
     chy_json_add_int(&j, "status", o->request_status);
     if (o->certificate.n) chy_json_add_pem(&j, "certificate", "CERTIFICATE", o->certificate);
     chy_json_end(&j, '}');
-    chy_exchange_reply(x, http_status(o), "application/json", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, http_status(o), "application/json", &b);
     chy_buf_free(&b);
 }
 

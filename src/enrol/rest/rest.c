@@ -70,7 +70,7 @@ static void show(struct chy_exchange *x, void *arg)
     chy_buf_init(&b, ANSWER_MAX);
     chy_json_begin(&j, &b);
     chy_row_json(&j, NULL, &row, (caller.access & ~(uint32_t)CHY_CA_ACCESS_ENROLL) != 0);
-    chy_exchange_reply(x, 200, "application/json", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, 200, "application/json", &b);
     chy_buf_free(&b);
 }
 
