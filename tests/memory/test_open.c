@@ -38,13 +38,7 @@ static bool open_starved(struct engine *e, unsigned long n, unsigned long how_ma
 {
     struct chy_err err = {0};
     struct chy_ca_health h = {0};
-    struct chy_ca_options o = {.dir = e->dir,
-                               .host = "host",
-                               .module_dir = TEST_MODULES,
-                               .workers = e->workers,
-                               .clock = &e->clock,
-                               .throwaway = true,
-                               .cache_kib = 1024};
+    const struct chy_ca_options o = engine_options(e);
     e->ca = NULL;
     starve_me(n, how_many);
     chy_hresult hr = chy_ca_open(&o, &e->ca, &err);

@@ -77,16 +77,21 @@ static inline void engine_make(struct engine *e, const char *disposition)
     must(chy_workers_new(2, &e->workers, &err), &err);
 }
 
+static inline struct chy_ca_options engine_options(const struct engine *e)
+{
+    return (struct chy_ca_options){.dir = e->dir,
+                                   .host = "host",
+                                   .module_dir = TEST_MODULES,
+                                   .workers = e->workers,
+                                   .clock = &e->clock,
+                                   .throwaway = true,
+                                   .cache_kib = 1024};
+}
+
 static inline void engine_open(struct engine *e)
 {
     struct chy_err err = {0};
-    struct chy_ca_options o = {.dir = e->dir,
-                               .host = "host",
-                               .module_dir = TEST_MODULES,
-                               .workers = e->workers,
-                               .clock = &e->clock,
-                               .throwaway = true,
-                               .cache_kib = 1024};
+    const struct chy_ca_options o = engine_options(e);
     must(chy_ca_open(&o, &e->ca, &err), &err);
 }
 
