@@ -182,7 +182,10 @@ static enum told deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry 
     /* What is not there or is no row will not become one. */
     bool again =
         hr != CHY_S_OK && hr != CHY_CERTSRV_E_PROPERTY_EMPTY && hr != CHY_ERROR_INVALID_DATA;
-    if (hr == CHY_S_OK) hr = chy_request_from_row(r, &row, &r->err);
+    if (hr == CHY_S_OK) {
+        hr = chy_request_from_row(r, &row, &r->err);
+        again = hr == CHY_E_OUTOFMEMORY;
+    }
     if (hr == CHY_S_OK) {
         if (!deliver(ca, r, e->module, e->event, e->seq)) return LOST;
     } else {

@@ -133,9 +133,8 @@ void chy_pipeline_write_final(struct chy_request *r)
     r->event = event_of(r->disposition);
     r->n_owed = 0;
     chy_outbox_owe(r);
-    struct chy_err err = {0};
-    if (chy_request_to_row(r, &err) !=
-        CHY_S_OK) { /* the error of the outcome is not that of storing it */
+    struct chy_err err = {0}; /* the error of the outcome is not that of storing it */
+    if (chy_request_to_row(r, &err) != CHY_S_OK) {
         chy_err_clear(&r->err);
         chy_fail(&r->err, err.code, "request %d: its outcome could not be stored: %s", r->id,
                  err.text);

@@ -1,6 +1,7 @@
 /* Memory ends at every allocation of the issue path in turn, once and from there on: the answer is
  * the certificate that there would have been, or says that memory is short; nothing is left half
- * done, nothing leaks (the sanitizer looks at the end), and the next request succeeds. */
+ * done, nothing leaks (the sanitizer looks at the end), and the next request succeeds.
+ * CHANCERY_PATH=I begins with the I-th path, CHANCERY_ALLOCATION=N takes only the N-th. */
 #include <limits.h>
 #include <openssl/x509.h>
 #include <sqlite3.h>
