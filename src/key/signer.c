@@ -16,6 +16,8 @@ struct chy_signer {
     EVP_PKEY_CTX *ctx; /* with md only */
     size_t max;        /* of a signature */
     uint8_t *scratch;
+    bool started;        /* a message is coming in pieces */
+    struct chy_buf kept; /* its pieces, for an algorithm that hashes by itself */
 };
 
 static chy_hresult failed(const struct chy_signer *s, struct chy_err *err)
@@ -30,6 +32,7 @@ void chy_signer_free(struct chy_signer *s)
     EVP_MD_CTX_free(s->md_ctx);
     EVP_MD_free(s->md);
     chy_key_free(s->key);
+    chy_buf_free(&s->kept);
     chy_free(s->scratch);
     chy_free(s);
 }
@@ -55,6 +58,7 @@ chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
     if (!s) return chy_fail_nomem(err, "signer");
     s->key = chy_key_ref(key);
     s->alg = alg;
+    chy_buf_init(&s->kept, CHY_SIGNER_KEPT_MAX);
     int max = EVP_PKEY_get_size(key->pkey);
     s->max = max > 0 ? (size_t)max : 0;
     s->scratch = chy_malloc(s->max ? s->max : 1);
@@ -74,14 +78,23 @@ chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
     return CHY_S_OK;
 }
 
-static bool sign_digest(struct chy_signer *s, struct chy_span message, size_t *n)
+static bool start_digest(struct chy_signer *s)
+{
+    return EVP_DigestInit_ex2(s->md_ctx, s->md, NULL) == 1;
+}
+
+static bool finish_digest(struct chy_signer *s, size_t *n)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned len;
-    return EVP_DigestInit_ex2(s->md_ctx, s->md, NULL) == 1 &&
-           EVP_DigestUpdate(s->md_ctx, message.p, message.n) == 1 &&
-           EVP_DigestFinal_ex(s->md_ctx, digest, &len) == 1 &&
+    return EVP_DigestFinal_ex(s->md_ctx, digest, &len) == 1 &&
            EVP_PKEY_sign(s->ctx, s->scratch, n, digest, len) == 1;
+}
+
+static bool sign_digest(struct chy_signer *s, struct chy_span message, size_t *n)
+{
+    return start_digest(s) && EVP_DigestUpdate(s->md_ctx, message.p, message.n) == 1 &&
+           finish_digest(s, n);
 }
 
 static bool sign_message(struct chy_signer *s, struct chy_span message, size_t *n)
@@ -91,13 +104,64 @@ static bool sign_message(struct chy_signer *s, struct chy_span message, size_t *
            EVP_DigestSign(s->md_ctx, s->scratch, n, message.p, message.n) == 1;
 }
 
-chy_hresult chy_signer_sign(struct chy_signer *s, struct chy_span message, struct chy_buf *out,
-                            struct chy_err *err)
+static chy_hresult give(struct chy_signer *s, bool ok, size_t n, struct chy_buf *out,
+                        struct chy_err *err)
 {
-    size_t n = s->max;
-    bool ok = s->md ? sign_digest(s, message, &n) : sign_message(s, message, &n);
     /* A result of length zero is a failure that forgot to say so. */
     if (!ok || n == 0 || n > s->max) return failed(s, err);
     chy_buf_add(out, s->scratch, n);
     return chy_buf_done(out, "signature", err);
+}
+
+/* What came in pieces so far is forgotten; what was kept of it was large, and goes. */
+static void forget(struct chy_signer *s)
+{
+    s->started = false;
+    chy_buf_free(&s->kept);
+}
+
+chy_hresult chy_signer_sign(struct chy_signer *s, struct chy_span message, struct chy_buf *out,
+                            struct chy_err *err)
+{
+    size_t n = s->max;
+    forget(s);
+    bool ok = s->md ? sign_digest(s, message, &n) : sign_message(s, message, &n);
+    return give(s, ok, n, out, err);
+}
+
+static chy_hresult not_started(const struct chy_signer *s, struct chy_err *err)
+{
+    return chy_fail(err, CHY_E_UNEXPECTED, "signing with %s: no message was started", s->alg->name);
+}
+
+chy_hresult chy_signer_start(struct chy_signer *s, struct chy_err *err)
+{
+    forget(s);
+    if (s->md && !start_digest(s)) return failed(s, err);
+    s->started = true;
+    return CHY_S_OK;
+}
+
+chy_hresult chy_signer_more(struct chy_signer *s, struct chy_span piece, struct chy_err *err)
+{
+    if (!s->started) return not_started(s, err);
+    if (!piece.n) return CHY_S_OK;
+    chy_hresult hr = CHY_S_OK;
+    if (!s->md) {
+        chy_buf_add_span(&s->kept, piece);
+        hr = chy_buf_done(&s->kept, "message to be signed", err);
+    } else if (EVP_DigestUpdate(s->md_ctx, piece.p, piece.n) != 1) {
+        hr = failed(s, err);
+    }
+    if (CHY_FAILED(hr)) forget(s);
+    return hr;
+}
+
+chy_hresult chy_signer_finish(struct chy_signer *s, struct chy_buf *out, struct chy_err *err)
+{
+    size_t n = s->max;
+    if (!s->started) return not_started(s, err);
+    bool ok = s->md ? finish_digest(s, &n) : sign_message(s, chy_buf_span(&s->kept), &n);
+    forget(s);
+    return give(s, ok, n, out, err);
 }

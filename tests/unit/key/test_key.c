@@ -20,6 +20,24 @@ static struct chy_key *make(const char *alg)
     return key;
 }
 
+/* Deterministic signatures are the same as those of the whole; others verify like them. */
+static void sign_in_pieces(struct chy_signer *s, size_t usual, struct chy_buf *out)
+{
+    struct chy_err err = {0};
+    chy_buf_reset(out);
+    chy_buf_add_str(out, "head");
+    assert_int_equal(chy_signer_start(s, &err), CHY_S_OK);
+    assert_int_equal(chy_signer_more(s, chy_span_of("dropped", 7), &err), CHY_S_OK);
+    assert_int_equal(chy_signer_start(s, &err), CHY_S_OK);
+    for (size_t at = 0; at < message.n; at += 5) {
+        size_t n = message.n - at < 5 ? message.n - at : 5;
+        assert_int_equal(chy_signer_more(s, chy_span_of(message.p + at, n), &err), CHY_S_OK);
+        assert_int_equal(chy_signer_more(s, chy_span_of(NULL, 0), &err), CHY_S_OK);
+    }
+    assert_int_equal(chy_signer_finish(s, out, &err), CHY_S_OK);
+    assert_in_range(out->n - 4, usual - 8, usual + 8); /* ECDSA's INTEGERs vary */
+}
+
 static void sign_and_verify(struct chy_key *key, const char *alg_name, struct chy_verifier *v)
 {
     struct chy_err err = {0};
@@ -38,6 +56,10 @@ static void sign_and_verify(struct chy_key *key, const char *alg_name, struct ch
             chy_verify(v, chy_key_spki(key), alg, message, chy_span_of(out.p + 4, out.n - 4), &err),
             CHY_S_OK);
     }
+    sign_in_pieces(s, out.n - 4, &out);
+    assert_int_equal(
+        chy_verify(v, chy_key_spki(key), alg, message, chy_span_of(out.p + 4, out.n - 4), &err),
+        CHY_S_OK);
     assert_int_equal(ERR_peek_error(), 0);
     chy_signer_free(s);
     chy_buf_free(&out);
@@ -127,6 +149,84 @@ static void test_refusals(void **state)
     chy_key_free(rsa);
 }
 
+static void test_no_message_at_all_is_the_empty_one(void **state)
+{
+    static const char *const kinds[] = {"p256", "rsa2048", "ed25519"};
+    (void)state;
+    struct chy_verifier *v = chy_verifier_new(NULL);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(kinds); i++) {
+        struct chy_key *key = make(kinds[i]);
+        const struct chy_sig_alg *alg = chy_key_sig_alg(key, NULL, NULL);
+        struct chy_signer *s = NULL;
+        struct chy_buf out;
+        chy_buf_init(&out, 8192);
+        assert_int_equal(chy_signer_new(key, alg, &s, NULL), CHY_S_OK);
+        assert_int_equal(chy_signer_start(s, NULL), CHY_S_OK);
+        assert_int_equal(chy_signer_finish(s, &out, NULL), CHY_S_OK);
+        assert_int_equal(
+            chy_verify(v, chy_key_spki(key), alg, chy_span_of("", 0), chy_buf_span(&out), NULL),
+            CHY_S_OK);
+        chy_buf_free(&out);
+        chy_signer_free(s);
+        chy_key_free(key);
+    }
+    chy_verifier_free(v);
+}
+
+static void refused_unless_started(struct chy_signer *s, struct chy_buf *out)
+{
+    struct chy_err err = {0};
+    assert_int_equal(chy_signer_more(s, message, &err), CHY_E_UNEXPECTED);
+    assert_non_null(strstr(err.text, "no message was started"));
+    chy_err_clear(&err);
+    assert_int_equal(chy_signer_finish(s, out, &err), CHY_E_UNEXPECTED);
+    assert_non_null(strstr(err.text, "no message was started"));
+}
+
+static void test_pieces_come_between_start_and_finish(void **state)
+{
+    static const char *const kinds[] = {"p256", "ed25519"};
+    (void)state;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(kinds); i++) {
+        struct chy_key *key = make(kinds[i]);
+        struct chy_signer *s = NULL;
+        struct chy_buf out;
+        chy_buf_init(&out, 8192);
+        assert_int_equal(chy_signer_new(key, chy_key_sig_alg(key, NULL, NULL), &s, NULL), CHY_S_OK);
+        refused_unless_started(s, &out);
+        assert_int_equal(chy_signer_start(s, NULL), CHY_S_OK);
+        assert_int_equal(chy_signer_finish(s, &out, NULL), CHY_S_OK);
+        refused_unless_started(s, &out);
+        assert_int_equal(chy_signer_start(s, NULL), CHY_S_OK);
+        assert_int_equal(chy_signer_sign(s, message, &out, NULL), CHY_S_OK);
+        refused_unless_started(s, &out);
+        chy_buf_free(&out);
+        chy_signer_free(s);
+        chy_key_free(key);
+    }
+}
+
+/* The piece is longer than its memory: it must be refused before it is read. */
+static void test_a_message_that_cannot_be_kept_is_refused(void **state)
+{
+    (void)state;
+    struct chy_err err = {0};
+    struct chy_key *key = make("ed25519");
+    struct chy_signer *s = NULL;
+    struct chy_buf out;
+    chy_buf_init(&out, 8192);
+    assert_int_equal(chy_signer_new(key, chy_key_sig_alg(key, NULL, NULL), &s, NULL), CHY_S_OK);
+    assert_int_equal(chy_signer_start(s, NULL), CHY_S_OK);
+    assert_int_equal(chy_signer_more(s, message, NULL), CHY_S_OK);
+    assert_int_equal(chy_signer_more(s, chy_span_of(message.p, CHY_SIGNER_KEPT_MAX - 11), &err),
+                     CHY_CERTSRV_E_ENCODING_LENGTH);
+    assert_non_null(strstr(err.text, "message to be signed: longer than"));
+    refused_unless_started(s, &out);
+    chy_buf_free(&out);
+    chy_signer_free(s);
+    chy_key_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +234,9 @@ int main(void)
         cmocka_unit_test(test_signer_keeps_the_key_alive),
         cmocka_unit_test(test_failed_signature_leaves_the_buffer),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_message_at_all_is_the_empty_one),
+        cmocka_unit_test(test_pieces_come_between_start_and_finish),
+        cmocka_unit_test(test_a_message_that_cannot_be_kept_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
