@@ -9,8 +9,9 @@
 
 #include "store/store.h"
 
-/* The columns of tables `request` and `intent` behind (id, disposition), in the order in which they
- * are stored: numbers first and the large octets last, so that a scan touches few pages. */
+/* The columns of tables `request` and `intent` behind (id, disposition): numbers first and the
+ * large octets last, so that a scan touches few pages. The last three of the rest were added later,
+ * and are stored behind the octets. */
 #define CHY_ROW_REST(X)                                                                            \
     X(status, INT)                                                                                 \
     X(submitted_when, TIME)                                                                        \
@@ -34,7 +35,10 @@
     X(request_attributes, TEXT)                                                                    \
     X(attributes, BLOB)                                                                            \
     X(extensions, BLOB)                                                                            \
-    X(properties, BLOB)
+    X(properties, BLOB)                                                                            \
+    X(shard, INT)                                                                                  \
+    X(crl_flags, INT)                                                                              \
+    X(invalidity_when, TIME)
 
 #define CHY_ROW_DER(X)                                                                             \
     X(raw_certificate, BLOB)                                                                       \
@@ -54,7 +58,7 @@ struct chy_column {
     size_t offset; /* in struct chy_row */
 };
 
-enum { CHY_ROW_COLUMNS = 27 };
+enum { CHY_ROW_COLUMNS = 30 };
 extern const struct chy_column chy_row_columns[CHY_ROW_COLUMNS];
 
 #define CHY_SQL_COMMA_NAME(name, kind) "," #name
@@ -71,6 +75,13 @@ enum chy_sql {
     CHY_SQL_INTENT_ADD,
     CHY_SQL_INTENT_REMOVE,
     CHY_SQL_FINAL,
+    CHY_SQL_FINAL_SAME,
+    CHY_SQL_REVOKE,
+    CHY_SQL_RELEASE,
+    CHY_SQL_MARK,
+    CHY_SQL_HISTORY_ADD,
+    CHY_SQL_CRL_SET,
+    CHY_SQL_CRL_DROP,
     CHY_SQL_OUTBOX_ADD,
     CHY_SQL_OUTBOX_REMOVE,
     CHY_SQL_CONFIG_HISTORY,
@@ -87,6 +98,17 @@ enum chy_sql {
     CHY_SQL_META,
     CHY_SQL_LAST_ID,
     CHY_SQL_LAST_SEQ,
+    CHY_SQL_STANDING,
+    CHY_SQL_NEXT_SHARD,
+    CHY_SQL_NEXT_ISSUER,
+    CHY_SQL_REVOKED,
+    CHY_SQL_REVOKED_ONE,
+    CHY_SQL_CHANGED,
+    CHY_SQL_CAME_DUE,
+    CHY_SQL_NEXT_EFFECTIVE,
+    CHY_SQL_LAST_REVOCATION,
+    CHY_SQL_HISTORY,
+    CHY_SQL_CRLS,
     CHY_SQL_COUNT
 };
 
@@ -108,6 +130,7 @@ struct chy_sqlite {
     bool has_thread;
     struct chy_conn writer; /* the writer thread's, once that runs */
     int64_t next_seq;       /* the writer thread's */
+    int64_t next_change;    /* the writer thread's: of the history of revocations */
     atomic_uint_fast64_t commits, records;
     atomic_size_t soon; /* of the newest record */
 
@@ -143,6 +166,7 @@ chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_
 
 /* ---- sqlite_views.c ---- */
 extern const char *const chy_sql_views[];
+extern const char *const chy_sql_views_crl[];
 int chy_unpack_register(sqlite3 *db);
 
 /* ---- sqlite_write.c ---- */
@@ -157,6 +181,9 @@ chy_hresult chy_sqlite_release_ids(struct chy_store *s, int32_t next_unused, str
 struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err);
 /* hr: how the question ended. */
 void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr);
+/* False when memory is short. With a NULL the span is lent until the next step. */
+bool chy_span_read(sqlite3_stmt *st, int at, struct chy_arena *a, struct chy_span *out);
+chy_time chy_time_read(sqlite3_stmt *st, int at);
 /* Spans are copied into a, or with a NULL lent until the next step. */
 chy_hresult chy_row_read(sqlite3_stmt *st, struct chy_arena *a, struct chy_row *out,
                          struct chy_err *err);
@@ -177,5 +204,27 @@ chy_hresult chy_sqlite_meta(struct chy_store *s, const char *path, struct chy_bu
 /* ---- sqlite_query.c ---- */
 chy_hresult chy_sqlite_query(struct chy_store *s, const struct chy_query *q, chy_row_cb cb,
                              void *arg, struct chy_err *err);
+chy_hresult chy_sqlite_count(struct chy_store *s, const struct chy_query *q, int64_t *n,
+                             struct chy_err *err);
+
+/* ---- sqlite_revoked.c ---- */
+chy_hresult chy_sqlite_standing(struct chy_store *s, struct chy_span serial,
+                                struct chy_standing *out, struct chy_err *err);
+chy_hresult chy_sqlite_revoked(struct chy_store *s, const struct chy_crl_scope *scope,
+                               chy_revoked_cb cb, void *arg, struct chy_err *err);
+chy_hresult chy_sqlite_revoked_since(struct chy_store *s, const struct chy_crl_scope *scope,
+                                     int64_t after_seq, chy_time from, chy_time to,
+                                     chy_revoked_cb cb, void *arg, struct chy_err *err);
+
+/* ---- sqlite_history.c ---- */
+chy_hresult chy_sqlite_next_effective(struct chy_store *s, chy_time now, chy_time *out,
+                                      struct chy_err *err);
+chy_hresult chy_sqlite_last_seq(struct chy_store *s, int64_t *out, struct chy_err *err);
+chy_hresult chy_sqlite_history(struct chy_store *s, int32_t request_id,
+                               bool (*cb)(const struct chy_revocation *r, void *arg), void *arg,
+                               struct chy_err *err);
+chy_hresult chy_sqlite_crls(struct chy_store *s,
+                            bool (*cb)(const struct chy_crl_record *r, void *arg), void *arg,
+                            struct chy_err *err);
 
 #endif

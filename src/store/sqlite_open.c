@@ -179,9 +179,12 @@ static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
     struct chy_buf value;
     int64_t last_id = 0;
     int64_t last_seq = 0;
+    int64_t last_change = 0;
     chy_buf_init(&value, 32);
     chy_hresult hr = read_number(&s->writer, CHY_SQL_LAST_ID, s->path, &last_id, err);
     if (hr == CHY_S_OK) hr = read_number(&s->writer, CHY_SQL_LAST_SEQ, s->path, &last_seq, err);
+    if (hr == CHY_S_OK)
+        hr = read_number(&s->writer, CHY_SQL_LAST_REVOCATION, s->path, &last_change, err);
     if (hr == CHY_S_OK) hr = chy_sqlite_meta(&s->base, CHY_META_NEXT_ID, &value, err);
     if (hr >= CHY_S_OK) {
         int64_t next = parse_number(&value);
@@ -189,6 +192,7 @@ static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
         s->next_id = next > INT32_MAX ? INT32_MAX : (int32_t)next;
         s->last_reserved = s->next_id;
         s->next_seq = last_seq + 1;
+        s->next_change = last_change + 1;
         hr = CHY_S_OK;
     }
     chy_buf_free(&value);
@@ -241,6 +245,14 @@ static const struct chy_store_ops sqlite_ops = {
     .outbox = chy_sqlite_outbox,
     .config = chy_sqlite_config,
     .meta = chy_sqlite_meta,
+    .count = chy_sqlite_count,
+    .standing = chy_sqlite_standing,
+    .revoked = chy_sqlite_revoked,
+    .revoked_since = chy_sqlite_revoked_since,
+    .next_effective = chy_sqlite_next_effective,
+    .last_seq = chy_sqlite_last_seq,
+    .history = chy_sqlite_history,
+    .crls = chy_sqlite_crls,
     .backlog = backlog,
     .counters = counters,
 };

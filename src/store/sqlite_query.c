@@ -31,11 +31,16 @@ const char *const chy_query_columns[] = {"id",
                                          "subject",
                                          "common_name",
                                          "request_attributes",
+                                         "shard",
+                                         "crl_flags",
+                                         "invalidity_when",
                                          NULL};
 
 #define NULL_FOR(name, kind) ",NULL"
 #define SELECT_LIGHT "SELECT " CHY_SQL_ROW_LIGHT CHY_ROW_DER(NULL_FOR) " FROM "
 #define SELECT_ALL "SELECT " CHY_SQL_ROW " FROM "
+
+#define NOT_WORKED_ON "(disposition IN(20,21) OR id NOT IN(SELECT id FROM intent))"
 
 struct plan {
     const struct chy_query *q;
@@ -68,7 +73,7 @@ static bool is_absent(const struct chy_filter *f)
 static const char *operator_of(const struct chy_filter *f)
 {
     switch (f->seek) {
-    case CHY_SEEK_EQ: return is_absent(f) ? " IS " : "=";
+    case CHY_SEEK_EQ: return "=";
     case CHY_SEEK_LT: return "<";
     case CHY_SEEK_LE: return "<=";
     case CHY_SEEK_GE: return ">=";
@@ -119,6 +124,11 @@ static void add_filter(struct plan *p, size_t i)
     const struct chy_filter *f = &p->q->filter[i];
     const struct chy_column *c = p->column[i];
     bool prefix = f->seek == CHY_SEEK_PREFIX;
+    /* Written out, for the partial indices on what is there serve these words only. */
+    if (is_absent(f) && (f->seek == CHY_SEEK_EQ || f->seek == CHY_SEEK_NE)) {
+        chy_buf_addf(&p->sql, " AND %s IS%s NULL", c->name, f->seek == CHY_SEEK_NE ? " NOT" : "");
+        return;
+    }
     /* Written out, for the partial index on pending rows serves a constant only. */
     if (f->seek == CHY_SEEK_EQ && f->number == CHY_DB_DISP_PENDING &&
         strcmp(c->name, "disposition") == 0) {
@@ -133,18 +143,23 @@ static void add_filter(struct plan *p, size_t i)
         chy_buf_add_str(&p->sql, " COLLATE NOCASE");
 }
 
-static void add_half(struct plan *p, const char *table, const char *first)
+static void add_conditions(struct plan *p, const char *table, const char *first)
 {
-    chy_buf_add_str(&p->sql, p->q->with_blobs ? SELECT_ALL : SELECT_LIGHT);
     chy_buf_addf(&p->sql, "%s WHERE %s", table, first);
     for (size_t i = 0; i < p->q->n_filter; i++)
         add_filter(p, i);
+}
+
+static void add_half(struct plan *p, const char *table, const char *first)
+{
+    chy_buf_add_str(&p->sql, p->q->with_blobs ? SELECT_ALL : SELECT_LIGHT);
+    add_conditions(p, table, first);
     if (p->q->after_id) {
         chy_buf_addf(&p->sql, " AND id%s?%zu", p->q->descending ? "<" : ">", p->q->n_filter + 1);
     }
 }
 
-static chy_hresult make_plan(struct plan *p, struct chy_err *err)
+static chy_hresult check_filters(struct plan *p, struct chy_err *err)
 {
     const struct chy_query *q = p->q;
     if (q->n_filter > FILTERS_MAX)
@@ -154,13 +169,19 @@ static chy_hresult make_plan(struct plan *p, struct chy_err *err)
         chy_hresult hr = check_filter(p, i, err);
         if (hr != CHY_S_OK) return hr;
     }
+    return CHY_S_OK;
+}
+
+static chy_hresult make_list(struct plan *p, struct chy_err *err)
+{
+    const struct chy_query *q = p->q;
     p->sort = q->sort ? find_column(q->sort) : 0;
     if (p->sort < 0)
         return chy_fail(err, CHY_E_INVALIDARG, "query: there is no column '%.40s' to sort by",
                         q->sort);
     if (q->after_id && p->sort != 0)
         return chy_fail(err, CHY_E_INVALIDARG, "query: going on after an id needs the order by id");
-    add_half(p, "request", "(disposition IN(20,21) OR id NOT IN(SELECT id FROM intent))");
+    add_half(p, "request", NOT_WORKED_ON);
     chy_buf_add_str(&p->sql, " UNION ALL ");
     add_half(p, "intent", "1");
     const char *way = q->descending ? " DESC" : "";
@@ -168,6 +189,16 @@ static chy_hresult make_plan(struct plan *p, struct chy_err *err)
     chy_buf_addf(&p->sql, " ORDER BY %d%s%s", p->sort + 1, fold, way);
     if (p->sort) chy_buf_addf(&p->sql, ",1%s", way);
     chy_buf_addf(&p->sql, " LIMIT %u", q->limit && q->limit < LIMIT_MAX ? q->limit : LIMIT_MAX);
+    return chy_buf_done(&p->sql, "query", err);
+}
+
+static chy_hresult make_count(struct plan *p, struct chy_err *err)
+{
+    chy_buf_add_str(&p->sql, "SELECT (SELECT count(*) FROM ");
+    add_conditions(p, "request", NOT_WORKED_ON);
+    chy_buf_add_str(&p->sql, ")+(SELECT count(*) FROM ");
+    add_conditions(p, "intent", "1");
+    chy_buf_add_byte(&p->sql, ')');
     return chy_buf_done(&p->sql, "query", err);
 }
 
@@ -192,20 +223,12 @@ static void bind_values(const struct plan *p, sqlite3_stmt *st)
     if (p->q->after_id) sqlite3_bind_int(st, (int)p->q->n_filter + 1, p->q->after_id);
 }
 
-static chy_hresult run_plan(struct chy_sqlite *s, struct plan *p, chy_row_cb cb, void *arg,
-                            struct chy_err *err)
+static chy_hresult run_list(struct chy_sqlite *s, struct chy_conn *c, sqlite3_stmt *st,
+                            chy_row_cb cb, void *arg, struct chy_err *err)
 {
     chy_hresult hr = CHY_S_OK;
-    sqlite3_stmt *st = NULL;
     bool more = true;
     int rc = SQLITE_DONE;
-    struct chy_conn *c = chy_reader_take(s, err);
-    if (!c) return err->code;
-    if (sqlite3_prepare_v2(c->db, chy_buf_cstr(&p->sql), -1, &st, NULL) != SQLITE_OK) {
-        hr = chy_conn_fail(c->db, s->path, "preparing a query", err);
-        goto out;
-    }
-    bind_values(p, st);
     while (more && hr == CHY_S_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct chy_row row = {.id = 0};
         hr = chy_row_read(st, NULL, &row, err);
@@ -213,14 +236,38 @@ static chy_hresult run_plan(struct chy_sqlite *s, struct plan *p, chy_row_cb cb,
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         hr = chy_conn_fail(c->db, s->path, "running a query", err);
-out:
+    return hr;
+}
+
+static chy_hresult run_count(struct chy_sqlite *s, struct chy_conn *c, sqlite3_stmt *st, int64_t *n,
+                             struct chy_err *err)
+{
+    if (sqlite3_step(st) != SQLITE_ROW) return chy_conn_fail(c->db, s->path, "counting rows", err);
+    *n = sqlite3_column_int64(st, 0);
+    return CHY_S_OK;
+}
+
+/* Rows to cb, or with n their number. */
+static chy_hresult run_plan(struct chy_sqlite *s, struct plan *p, chy_row_cb cb, void *arg,
+                            int64_t *n, struct chy_err *err)
+{
+    chy_hresult hr;
+    sqlite3_stmt *st = NULL;
+    struct chy_conn *c = chy_reader_take(s, err);
+    if (!c) return err->code;
+    if (sqlite3_prepare_v2(c->db, chy_buf_cstr(&p->sql), -1, &st, NULL) != SQLITE_OK) {
+        hr = chy_conn_fail(c->db, s->path, "preparing a query", err);
+    } else {
+        bind_values(p, st);
+        hr = n ? run_count(s, c, st, n, err) : run_list(s, c, st, cb, arg, err);
+    }
     sqlite3_finalize(st);
     chy_reader_give(s, c, hr);
     return hr;
 }
 
-chy_hresult chy_sqlite_query(struct chy_store *base, const struct chy_query *q, chy_row_cb cb,
-                             void *arg, struct chy_err *err)
+static chy_hresult query(struct chy_store *base, const struct chy_query *q, chy_row_cb cb,
+                         void *arg, int64_t *n, struct chy_err *err)
 {
     struct chy_err local = {.code = CHY_S_OK};
     struct chy_err *e = err ? err : &local;
@@ -228,10 +275,24 @@ chy_hresult chy_sqlite_query(struct chy_store *base, const struct chy_query *q, 
     for (size_t i = 0; i < FILTERS_MAX; i++)
         chy_buf_init(&p.value[i], VALUE_MAX);
     chy_buf_init(&p.sql, SQL_MAX);
-    chy_hresult hr = make_plan(&p, e);
-    if (hr == CHY_S_OK) hr = run_plan((struct chy_sqlite *)base, &p, cb, arg, e);
+    chy_hresult hr = check_filters(&p, e);
+    if (hr == CHY_S_OK) hr = n ? make_count(&p, e) : make_list(&p, e);
+    if (hr == CHY_S_OK) hr = run_plan((struct chy_sqlite *)base, &p, cb, arg, n, e);
     for (size_t i = 0; i < FILTERS_MAX; i++)
         chy_buf_free(&p.value[i]);
     chy_buf_free(&p.sql);
     return hr;
+}
+
+chy_hresult chy_sqlite_query(struct chy_store *base, const struct chy_query *q, chy_row_cb cb,
+                             void *arg, struct chy_err *err)
+{
+    return query(base, q, cb, arg, NULL, err);
+}
+
+/* Order, place and limit of a list are no conditions. */
+chy_hresult chy_sqlite_count(struct chy_store *base, const struct chy_query *q, int64_t *n,
+                             struct chy_err *err)
+{
+    return query(base, q, NULL, NULL, n, err);
 }

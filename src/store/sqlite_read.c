@@ -39,13 +39,19 @@ void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr)
     pthread_mutex_unlock(&s->readers_lock);
 }
 
-static bool read_span(sqlite3_stmt *st, int at, struct chy_arena *a, struct chy_span *out)
+bool chy_span_read(sqlite3_stmt *st, int at, struct chy_arena *a, struct chy_span *out)
 {
     const void *p = sqlite3_column_blob(st, at);
     size_t n = (size_t)sqlite3_column_bytes(st, at);
     *out = p ? chy_span_of(p, n) : (struct chy_span){NULL, 0};
     if (a && out->n) *out = chy_arena_dup(a, *out);
     return !n || out->p;
+}
+
+chy_time chy_time_read(sqlite3_stmt *st, int at)
+{
+    return sqlite3_column_type(st, at) == SQLITE_NULL ? CHY_TIME_DEFAULT
+                                                      : sqlite3_column_int64(st, at);
 }
 
 chy_hresult chy_row_read(sqlite3_stmt *st, struct chy_arena *a, struct chy_row *out,
@@ -56,15 +62,12 @@ chy_hresult chy_row_read(sqlite3_stmt *st, struct chy_arena *a, struct chy_row *
         void *field = (char *)out + c->offset;
         switch (c->kind) {
         case CHY_COLUMN_INT: *(int32_t *)field = sqlite3_column_int(st, i); break;
-        case CHY_COLUMN_TIME:
-            *(chy_time *)field = sqlite3_column_type(st, i) == SQLITE_NULL
-                                     ? CHY_TIME_DEFAULT
-                                     : sqlite3_column_int64(st, i);
-            break;
+        case CHY_COLUMN_TIME: *(chy_time *)field = chy_time_read(st, i); break;
         case CHY_COLUMN_TEXT:
         case CHY_COLUMN_SERIAL:
         case CHY_COLUMN_BLOB:
-            if (!read_span(st, i, a, field)) return chy_fail_nomem(err, "a row of the database");
+            if (!chy_span_read(st, i, a, field))
+                return chy_fail_nomem(err, "a row of the database");
             break;
         }
     }
@@ -167,7 +170,7 @@ static chy_hresult next_intent(struct chy_sqlite *s, int32_t after, struct chy_a
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         hr = chy_row_read(st, a, &out->row, err);
-        if (hr == CHY_S_OK && !read_span(st, CHY_ROW_COLUMNS, a, &out->tbs))
+        if (hr == CHY_S_OK && !chy_span_read(st, CHY_ROW_COLUMNS, a, &out->tbs))
             hr = chy_fail_nomem(err, "an intent");
     } else if (rc != SQLITE_DONE) {
         hr = chy_conn_fail(c->db, s->path, "reading an intent", err);
@@ -250,7 +253,7 @@ chy_hresult chy_sqlite_config(struct chy_store *base,
     if (!st) hr = e->code;
     while (st && more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct chy_span json;
-        (void)read_span(st, 1, NULL, &json);
+        (void)chy_span_read(st, 1, NULL, &json);
         more = cb((const char *)sqlite3_column_text(st, 0), json, arg);
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -279,7 +282,7 @@ chy_hresult chy_sqlite_meta(struct chy_store *base, const char *path, struct chy
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         struct chy_span found;
-        (void)read_span(st, 0, NULL, &found);
+        (void)chy_span_read(st, 0, NULL, &found);
         chy_buf_add_span(value, found);
         hr = chy_buf_done(value, path, e);
     } else if (rc != SQLITE_DONE) {

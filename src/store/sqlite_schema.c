@@ -19,6 +19,24 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
 #define COMMA_SET(name, kind) "," #name "=excluded." #name
 #define ROW_SETS "disposition=excluded.disposition" CHY_ROW_REST(COMMA_SET) CHY_ROW_DER(COMMA_SET)
 
+#define AS_DECIDED_ON                                                                              \
+    " WHERE id=?1 AND disposition=?2 AND revoked_reason=?3 AND crl_flags=?4"                       \
+    " AND raw_certificate IS NOT NULL"
+#define HISTORY                                                                                    \
+    "request_id,serial,issuer_index,shard,disposition,reason,revoked_when,effective_when,"         \
+    "invalidity_when,crl_flags,author,message"
+#define REVOKED                                                                                    \
+    "id,serial,disposition,revoked_reason,crl_flags,revoked_when,revoked_effective_when,"          \
+    "invalidity_when,not_after"
+#define CRL                                                                                        \
+    "key_index,shard,is_delta,number,base_number,entries,size,sha256,this_update,next_update,"     \
+    "this_publish,next_publish,propagated,seq,flags,status,error,attempts,sign_us"
+#define CRL_SET(name) #name "=excluded." #name
+#define CRL_SETS                                                                                                                                                                  \
+    CRL_SET(base_number)                                                                                                                                                          \
+    "," CRL_SET(entries) "," CRL_SET(size) "," CRL_SET(sha256) "," CRL_SET(this_update) "," CRL_SET(next_update) "," CRL_SET(this_publish) "," CRL_SET(next_publish) "," CRL_SET( \
+        propagated) "," CRL_SET(seq) "," CRL_SET(flags) "," CRL_SET(status) "," CRL_SET(error) "," CRL_SET(attempts) "," CRL_SET(sign_us) "," CRL_SET(last_publish)
+
 /* Positions that INTENT_ADD names twice: 1 is the id, 14 the serial; the tbs comes behind the row.
  */
 const char *const chy_sql_text[CHY_SQL_COUNT] = {
@@ -36,7 +54,24 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_FINAL] =
         "INSERT INTO request(" CHY_SQL_ROW ") VALUES(" ROW_MARKS ")"
         " ON CONFLICT(id) DO UPDATE SET " ROW_SETS " WHERE request.raw_certificate IS NULL"
-        " OR request.raw_certificate IS excluded.raw_certificate",
+        " OR (request.raw_certificate IS excluded.raw_certificate"
+        " AND request.revoked_when IS NULL AND request.crl_flags=0)",
+    [CHY_SQL_FINAL_SAME] = "SELECT 1 FROM request WHERE id=? AND raw_certificate IS ?",
+    /* What it was decided on comes first in all three. */
+    [CHY_SQL_REVOKE] = "UPDATE request SET disposition=?5,crl_flags=?6,revoked_reason=?7,"
+                       "message=coalesce(?8,message),revoked_when=?9,revoked_effective_when=?10,"
+                       "invalidity_when=?11" AS_DECIDED_ON,
+    /* The dates of what was undone stay. */
+    [CHY_SQL_RELEASE] = "UPDATE request SET disposition=?5,crl_flags=?6,revoked_reason=?7,"
+                        "message=coalesce(?8,message)" AS_DECIDED_ON,
+    [CHY_SQL_MARK] = "UPDATE request SET crl_flags=?5" AS_DECIDED_ON,
+    [CHY_SQL_HISTORY_ADD] = "INSERT INTO revocation(seq," HISTORY ") VALUES(?,?,?,?,?,?,?,?,?,?,?,"
+                            "?,?)",
+    [CHY_SQL_CRL_SET] =
+        "INSERT INTO crl(" CRL ",last_publish) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+        "?,?,?,?,?,?) ON CONFLICT(key_index,shard,is_delta,number) DO UPDATE SET " CRL_SETS,
+    [CHY_SQL_CRL_DROP] = "DELETE FROM crl WHERE key_index=? AND shard=? AND is_delta=? AND number<?"
+                         " AND next_update<?",
     [CHY_SQL_OUTBOX_ADD] = "INSERT INTO outbox(seq,request_id,event,module) VALUES(?,?,?,?)",
     [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?",
     [CHY_SQL_CONFIG_HISTORY] =
@@ -59,6 +94,31 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_LAST_ID] = "SELECT max((SELECT coalesce(max(id),0) FROM request),"
                         "(SELECT coalesce(max(id),0) FROM intent))",
     [CHY_SQL_LAST_SEQ] = "SELECT coalesce(max(seq),0) FROM outbox",
+    /* typeof() looks at a row's head alone. The column behind the octets is read only if it can
+     * say something. */
+    [CHY_SQL_STANDING] =
+        "SELECT id,issuer_index,disposition,revoked_reason,revoked_effective_when,"
+        "CASE WHEN revoked_when IS NOT NULL THEN invalidity_when END,not_before,not_after"
+        " FROM request WHERE serial=? AND typeof(raw_certificate)='blob'",
+    [CHY_SQL_NEXT_SHARD] =
+        "SELECT min(shard) FROM request WHERE revoked_when IS NOT NULL AND shard>?",
+    [CHY_SQL_NEXT_ISSUER] = "SELECT min(issuer_index) FROM request WHERE revoked_when IS NOT NULL"
+                            " AND shard=? AND issuer_index BETWEEN ? AND ?",
+    [CHY_SQL_REVOKED] = "SELECT " REVOKED " FROM request WHERE revoked_when IS NOT NULL"
+                        " AND shard=? AND issuer_index=? AND serial>? ORDER BY serial LIMIT ?",
+    [CHY_SQL_REVOKED_ONE] =
+        "SELECT " REVOKED
+        ",shard,issuer_index FROM request WHERE id=? AND revoked_when IS NOT NULL",
+    [CHY_SQL_CHANGED] = "SELECT seq,request_id,shard,issuer_index FROM revocation WHERE seq>?"
+                        " ORDER BY seq LIMIT ?",
+    [CHY_SQL_CAME_DUE] =
+        "SELECT request_id,shard,issuer_index FROM revocation WHERE effective_when>revoked_when"
+        " AND effective_when>? AND effective_when<=?",
+    [CHY_SQL_NEXT_EFFECTIVE] = "SELECT min(effective_when) FROM revocation"
+                               " WHERE effective_when>revoked_when AND effective_when>?",
+    [CHY_SQL_LAST_REVOCATION] = "SELECT coalesce(max(seq),0) FROM revocation",
+    [CHY_SQL_HISTORY] = "SELECT seq," HISTORY " FROM revocation WHERE request_id=? ORDER BY seq",
+    [CHY_SQL_CRLS] = "SELECT " CRL " FROM crl ORDER BY key_index,shard,is_delta,number",
 };
 
 #define ROW_DEFINITION                                                                             \
@@ -92,8 +152,39 @@ static const char *const version_1[] = {
     " STRICT",
     NULL};
 
-static const char *const *const steps[] = {version_1, chy_sql_views};
-static const char *const after_step[] = {"PRAGMA user_version=1", "PRAGMA user_version=2"};
+#define ADD_TO(table, column) "ALTER TABLE " table " ADD COLUMN " column
+
+static const char *const version_3[] = {
+    ADD_TO("request", "shard INTEGER NOT NULL DEFAULT 0"),
+    ADD_TO("request", "crl_flags INTEGER NOT NULL DEFAULT 0"),
+    ADD_TO("request", "invalidity_when INTEGER"),
+    ADD_TO("intent", "shard INTEGER NOT NULL DEFAULT 0"),
+    ADD_TO("intent", "crl_flags INTEGER NOT NULL DEFAULT 0"),
+    ADD_TO("intent", "invalidity_when INTEGER"), "DROP INDEX request_revoked",
+    /* A CRL is one stretch of it, in the order of the serials. */
+    "CREATE INDEX request_revoked ON request(shard,issuer_index,serial,revoked_effective_when,"
+    "revoked_reason,revoked_when,disposition,not_after,invalidity_when,crl_flags)"
+    " WHERE revoked_when IS NOT NULL",
+    "CREATE TABLE revocation(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,serial BLOB,"
+    "issuer_index INTEGER NOT NULL,shard INTEGER NOT NULL,disposition INTEGER NOT NULL,"
+    "reason INTEGER NOT NULL,revoked_when INTEGER,effective_when INTEGER,invalidity_when INTEGER,"
+    "crl_flags INTEGER NOT NULL,author TEXT,message TEXT) STRICT",
+    "CREATE INDEX revocation_request ON revocation(request_id)",
+    "CREATE INDEX revocation_ahead ON revocation(effective_when)"
+    " WHERE effective_when>revoked_when",
+    "CREATE TABLE crl(rank INTEGER PRIMARY KEY,key_index INTEGER NOT NULL,shard INTEGER NOT NULL,"
+    "is_delta INTEGER NOT NULL,number INTEGER NOT NULL,base_number INTEGER NOT NULL,"
+    "entries INTEGER NOT NULL,size INTEGER NOT NULL,sha256 BLOB NOT NULL,this_update INTEGER,"
+    "next_update INTEGER,this_publish INTEGER,next_publish INTEGER,propagated INTEGER,"
+    "seq INTEGER NOT NULL,flags INTEGER NOT NULL,status INTEGER NOT NULL,error TEXT,"
+    "attempts INTEGER NOT NULL,sign_us INTEGER NOT NULL,last_publish INTEGER,"
+    "UNIQUE(key_index,shard,is_delta,number)) STRICT",
+    NULL};
+
+static const char *const *const steps[] = {version_1, chy_sql_views, version_3, chy_sql_views_crl};
+static const char *const after_step[] = {"PRAGMA user_version=1", "PRAGMA user_version=2",
+                                         "PRAGMA user_version=3", "PRAGMA user_version=4"};
+_Static_assert(CHY_ARRAY_LEN(steps) == CHY_ARRAY_LEN(after_step), "each step has its number");
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };

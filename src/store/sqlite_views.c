@@ -2,6 +2,8 @@
  * and certificate are one row), RequestAttributes and CertificateExtensions. Times are ISO 8601
  * text in UTC.
  *
+ * CRLs says what was published; CRLRawCRL is NULL, for the octets are a file.
+ *
  * Derived: Request.CommonName and Request.DistinguishedName are what was asked for; SerialNumber is
  * lower-case hexadecimal text; Request.RevokedReason is NULL unless revoked.
  * Always NULL, because not stored apart: EMail, OrgUnit, Organization, Locality, State, Country,
@@ -63,6 +65,36 @@ const char *const chy_sql_views[] = {
     "CREATE VIEW CertificateExtensions AS SELECT r.id AS ExtensionRequestId,"
     " u.name AS ExtensionName, u.flags AS ExtensionFlags, u.value AS ExtensionRawValue"
     " FROM request r, chy_unpack(r.extensions) u",
+    NULL};
+
+#define CRL_COLUMNS                                                                                \
+    AS("c.number", "CRLNumber")                                                                    \
+    AS("c.base_number", "CRLMinBase")                                                              \
+    AS("c.key_index << 16", "CRLNameId")                                                           \
+    AS("c.entries", "CRLCount")                                                                    \
+    AS(ISO("c.this_update"), "CRLThisUpdate")                                                      \
+    AS(ISO("c.next_update"), "CRLNextUpdate")                                                      \
+    AS(ISO("c.this_publish"), "CRLThisPublish")                                                    \
+    AS(ISO("c.next_publish"), "CRLNextPublish")                                                    \
+    AS(ISO("b.this_update"), "CRLEffective")                                                       \
+    AS(ISO("c.propagated"), "CRLPropagationComplete")                                              \
+    AS(ISO("c.last_publish"), "CRLLastPublish")                                                    \
+    AS("c.attempts", "CRLPublishAttempts")                                                         \
+    AS("c.flags", "CRLPublishFlags")                                                               \
+    AS("c.status", "CRLPublishStatusCode")                                                         \
+    AS("c.error", "CRLPublishError")                                                               \
+    AS("NULL", "CRLRawCRL")                                                                        \
+    AS("c.shard", "CRLPartitionIndex")
+
+const char *const chy_sql_views_crl[] = {
+    "DROP VIEW IF EXISTS Requests",
+    "CREATE VIEW Requests AS SELECT id AS \"Request.RequestID\"" REQUEST_COLUMNS AS(
+        "shard", "Request.CRLPartitionIndex")
+        CERTIFICATE_COLUMNS AS(IF_ISSUED("crl_flags & 1"),
+                               "PublishExpiredCertInCRL") " FROM request",
+    "CREATE VIEW CRLs AS SELECT c.rank AS CRLRowId" CRL_COLUMNS
+    " FROM crl c LEFT JOIN crl b ON c.is_delta AND NOT b.is_delta AND b.number=c.base_number"
+    " AND b.key_index=c.key_index AND b.shard=c.shard",
     NULL};
 
 enum { FLAGS, NAME, VALUE, PACKED };

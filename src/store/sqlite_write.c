@@ -75,9 +75,9 @@ static void bind_row(sqlite3_stmt *st, const struct chy_row *row)
     }
 }
 
-static enum outcome refuse(struct chy_write *w, const char *what)
+static enum outcome refuse(struct chy_write *w, chy_hresult code, int32_t id, const char *what)
 {
-    chy_fail(&w->err, CHY_ERROR_ALREADY_EXISTS, "request %d: %s", w->row->id, what);
+    chy_fail(&w->err, code, "request %d: %s", id, what);
     return REFUSED;
 }
 
@@ -93,23 +93,43 @@ static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
         sqlite3_bind_zeroblob(st, CHY_ROW_COLUMNS + 1, 0);
     enum outcome o = step(s, st, &w->err);
     if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
-        return refuse(w, "its serial number is in use, or it has its certificate already");
+        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+                      "its serial number is in use, or it has its certificate already");
     return o;
 }
 
-static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w)
+static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w, int32_t request_id)
 {
+    if (!w->n_owed) return APPLIED;
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_ADD, &w->err);
     enum outcome o = st ? APPLIED : BROKEN;
     w->outbox_seq = s->next_seq;
     for (size_t i = 0; i < w->n_owed && o == APPLIED; i++) {
         sqlite3_bind_int64(st, 1, s->next_seq++);
-        sqlite3_bind_int(st, 2, w->row->id);
+        sqlite3_bind_int(st, 2, request_id);
         sqlite3_bind_int(st, 3, w->owed[i].event);
         sqlite3_bind_text(st, 4, w->owed[i].module, -1, SQLITE_STATIC);
         o = step(s, st, &w->err);
     }
     return o;
+}
+
+/* A row that has this certificate already and was revoked since (or marked) stays as it is: writing
+ * it again succeeds, and undoes nothing. */
+static enum outcome check_same(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_FINAL_SAME, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, w->row->id);
+    bind_span(st, 2, w->row->raw_certificate, false);
+    int rc = sqlite3_step(st);
+    sqlite3_reset(st);
+    if (rc == SQLITE_ROW) return APPLIED;
+    if (rc == SQLITE_DONE)
+        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+                      "it has a certificate, which another can never replace");
+    chy_conn_fail(s->writer.db, s->path, "reading a row", &w->err);
+    return BROKEN;
 }
 
 static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
@@ -118,14 +138,140 @@ static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
     if (!st) return BROKEN;
     bind_row(st, w->row);
     enum outcome o = step(s, st, &w->err);
+    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0) o = check_same(s, w);
     if (o != APPLIED) return o;
-    if (sqlite3_changes(s->writer.db) == 0)
-        return refuse(w, "it has a certificate, which another can never replace");
     st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_REMOVE, &w->err);
     if (!st) return BROKEN;
     sqlite3_bind_int(st, 1, w->row->id);
     o = step(s, st, &w->err);
-    return o == APPLIED && w->n_owed ? add_owed(s, w) : o;
+    return o == APPLIED ? add_owed(s, w, w->row->id) : o;
+}
+
+enum { RELEASED = -1, MARKED = -2, UNMARKED = -3 };
+
+/* Without its dates a revoked row would be on no CRL. */
+static bool is_sound(const struct chy_revocation *r)
+{
+    bool ends_issued = r->disposition == CHY_DB_DISP_ISSUED;
+    if (!ends_issued && r->disposition != CHY_DB_DISP_REVOKED) return false;
+    if (r->reason == MARKED || r->reason == UNMARKED) return r->disposition == r->was_disposition;
+    if (r->reason == RELEASED) return ends_issued;
+    return r->reason >= 0 && !ends_issued && r->revoked_when != CHY_TIME_DEFAULT &&
+           r->effective_when != CHY_TIME_DEFAULT;
+}
+
+static enum outcome change_standing(struct chy_sqlite *s, struct chy_write *w)
+{
+    const struct chy_revocation *r = w->revocation;
+    bool is_mark = r->reason == MARKED || r->reason == UNMARKED;
+    enum chy_sql which = is_mark                 ? CHY_SQL_MARK
+                         : r->reason == RELEASED ? CHY_SQL_RELEASE
+                                                 : CHY_SQL_REVOKE;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, which, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, r->request_id);
+    sqlite3_bind_int(st, 2, r->was_disposition);
+    sqlite3_bind_int(st, 3, r->was_reason);
+    sqlite3_bind_int(st, 4, r->was_crl_flags);
+    sqlite3_bind_int(st, 5, is_mark ? r->crl_flags : r->disposition);
+    if (!is_mark) {
+        sqlite3_bind_int(st, 6, r->crl_flags);
+        sqlite3_bind_int(st, 7, r->reason);
+        bind_span(st, 8, r->message, true);
+    }
+    if (which == CHY_SQL_REVOKE) {
+        bind_time(st, 9, r->revoked_when);
+        bind_time(st, 10, r->effective_when);
+        bind_time(st, 11, r->invalidity_when);
+    }
+    enum outcome o = step(s, st, &w->err);
+    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
+        return refuse(w, CHY_ERROR_BUSY, r->request_id, "it changed meanwhile");
+    return o;
+}
+
+static enum outcome add_history(struct chy_sqlite *s, struct chy_write *w)
+{
+    const struct chy_revocation *r = w->revocation;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_HISTORY_ADD, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int64(st, 1, s->next_change++);
+    sqlite3_bind_int(st, 2, r->request_id);
+    bind_span(st, 3, r->serial, false);
+    sqlite3_bind_int(st, 4, r->issuer_index);
+    sqlite3_bind_int(st, 5, r->shard);
+    sqlite3_bind_int(st, 6, r->disposition);
+    sqlite3_bind_int(st, 7, r->reason);
+    bind_time(st, 8, r->revoked_when);
+    bind_time(st, 9, r->effective_when);
+    bind_time(st, 10, r->invalidity_when);
+    sqlite3_bind_int(st, 11, r->crl_flags);
+    bind_span(st, 12, r->author, true);
+    bind_span(st, 13, r->message, true);
+    return step(s, st, &w->err);
+}
+
+static enum outcome apply_revoke(struct chy_sqlite *s, struct chy_write *w)
+{
+    const struct chy_revocation *r = w->revocation;
+    if (!is_sound(r))
+        return refuse(w, CHY_E_INVALIDARG, r->request_id,
+                      "its reason, disposition and dates do not fit together");
+    enum outcome o = change_standing(s, w);
+    if (o == APPLIED) o = add_history(s, w);
+    return o == APPLIED ? add_owed(s, w, r->request_id) : o;
+}
+
+static enum outcome set_crl(struct chy_sqlite *s, struct chy_write *w)
+{
+    const struct chy_crl_record *c = w->crl;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_CRL_SET, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, c->key_index);
+    sqlite3_bind_int(st, 2, c->shard);
+    sqlite3_bind_int(st, 3, c->is_delta);
+    sqlite3_bind_int64(st, 4, (int64_t)c->number);
+    sqlite3_bind_int64(st, 5, (int64_t)c->base_number);
+    sqlite3_bind_int64(st, 6, c->entries);
+    sqlite3_bind_int64(st, 7, c->size);
+    bind_span(st, 8, CHY_SPAN(c->sha256), false);
+    bind_time(st, 9, c->this_update);
+    bind_time(st, 10, c->next_update);
+    bind_time(st, 11, c->this_publish);
+    bind_time(st, 12, c->next_publish);
+    bind_time(st, 13, c->propagated);
+    sqlite3_bind_int64(st, 14, c->seq);
+    sqlite3_bind_int(st, 15, c->flags);
+    sqlite3_bind_int(st, 16, c->status);
+    bind_span(st, 17, c->error, true);
+    sqlite3_bind_int(st, 18, c->attempts);
+    sqlite3_bind_int64(st, 19, c->sign_us);
+    bind_time(st, 20, w->when);
+    return step(s, st, &w->err);
+}
+
+static enum outcome drop_old_crls(struct chy_sqlite *s, struct chy_write *w)
+{
+    const struct chy_crl_record *c = w->crl;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_CRL_DROP, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, c->key_index);
+    sqlite3_bind_int(st, 2, c->shard);
+    sqlite3_bind_int(st, 3, c->is_delta);
+    sqlite3_bind_int64(st, 4, (int64_t)c->number);
+    bind_time(st, 5, w->when);
+    return step(s, st, &w->err);
+}
+
+static enum outcome apply_crl(struct chy_sqlite *s, struct chy_write *w)
+{
+    if (w->crl->number > INT64_MAX || w->crl->base_number > INT64_MAX) {
+        chy_fail(&w->err, CHY_E_INVALIDARG, "CRL: its number has more than 63 bits");
+        return REFUSED;
+    }
+    enum outcome o = set_crl(s, w);
+    if (o == APPLIED) o = drop_old_crls(s, w);
+    return o == APPLIED ? add_owed(s, w, 0) : o;
 }
 
 static enum outcome apply_outbox_done(struct chy_sqlite *s, struct chy_write *w)
@@ -180,6 +326,8 @@ static enum outcome apply(struct chy_sqlite *s, struct chy_write *w)
     case CHY_WRITE_OUTBOX_DONE: return apply_outbox_done(s, w);
     case CHY_WRITE_CONFIG: return apply_config(s, w);
     case CHY_WRITE_META: return set_path(s, w, CHY_SQL_META_SET, CHY_SQL_META_REMOVE, false);
+    case CHY_WRITE_REVOKE: return apply_revoke(s, w);
+    case CHY_WRITE_CRL: return apply_crl(s, w);
     case CHY_WRITE_PROBE: return apply_probe(s, w);
     }
     chy_fail(&w->err, CHY_E_INVALIDARG, "the database: no such kind of record (%d)", (int)w->kind);

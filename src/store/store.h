@@ -44,6 +44,28 @@ struct chy_row {
     /* revocation */
     chy_time revoked_when, revoked_effective_when;
     int32_t revoked_reason;
+    chy_time invalidity_when; /* since when its key is thought lost; RFC 5280 5.3.2 */
+    int32_t shard;            /* whose CRL names it: fixed when it is issued */
+    int32_t crl_flags;        /* CHY_ROW_CRL_* */
+};
+
+enum { CHY_ROW_CRL_WHEN_EXPIRED = 1 }; /* stays on CRLs after it has expired */
+
+/* One change of a certificate's standing: kept for ever, in the order of seq. */
+struct chy_revocation {
+    int64_t seq; /* set by the store */
+    int32_t request_id;
+    struct chy_span serial;
+    int32_t issuer_index, shard;
+    int32_t disposition; /* afterwards: ISSUED or REVOKED */
+    int32_t reason;      /* CHY_CRL_REASON_*, or -1 for a release from hold, -2 and -3 for the mark
+                            CHY_ROW_CRL_WHEN_EXPIRED set and cleared */
+    chy_time revoked_when, effective_when, invalidity_when;
+    int32_t crl_flags; /* afterwards */
+    struct chy_span author, message;
+    /* What it was decided on (not stored): when the row says otherwise by now the record is refused
+     * with CHY_ERROR_BUSY, and nothing of it is written. */
+    int32_t was_disposition, was_reason, was_crl_flags;
 };
 
 /* Packed lists inside a row: (flags, name, value)*; the views unpack them. */
@@ -59,6 +81,11 @@ enum chy_write_kind {
     CHY_WRITE_CONFIG, /* path = value (JSON text; empty span deletes), by whom, kept in the history
                        */
     CHY_WRITE_META,   /* path = value: small facts of the engine that are no configuration */
+    CHY_WRITE_REVOKE, /* revocation: the history gets it, the row's standing becomes what it says,
+                         owed exit events are added */
+    CHY_WRITE_CRL,    /* crl: recorded in place of one of the same number, kind and scope, owed exit
+                         events (of request 0) are added; older records of that kind and scope that
+                         had expired by `when` are dropped */
     CHY_WRITE_PROBE   /* nothing but a durable commit: is the disk well again? */
 };
 
@@ -67,11 +94,51 @@ struct chy_owed { /* one exit event that a module must get */
     int32_t event;
 };
 
+/* A published CRL: its octets are a file, this says all else (AD CS's CRL table). Spans and texts
+ * are borrowed or live in a reader's arena. */
+struct chy_crl_record {
+    int32_t key_index, shard;
+    bool is_delta;
+    uint64_t number, base_number; /* base_number: of a delta */
+    int64_t entries, size;        /* size in octets */
+    uint8_t sha256[32];
+    chy_time this_update, next_update, this_publish, next_publish, propagated;
+    int64_t seq;        /* of the newest revocation that it saw */
+    int32_t flags;      /* CHY_CPF_* */
+    chy_hresult status; /* of writing it to the places it goes to */
+    struct chy_span error;
+    int32_t attempts;
+    int64_t sign_us; /* what making it took */
+};
+
+/* The certificates that a CRL may have to name. */
+struct chy_revoked {
+    int32_t request_id;
+    struct chy_span serial; /* lent until the callback returns */
+    int32_t issuer_index, shard, disposition, reason, crl_flags;
+    chy_time revoked_when, effective_when, invalidity_when, not_after;
+};
+/* Return false to stop. */
+typedef bool (*chy_revoked_cb)(const struct chy_revoked *r, void *arg);
+
+struct chy_crl_scope {
+    int32_t key_index; /* IssuerNameId's upper 16 bits */
+    int32_t shard;     /* -1: all of them */
+};
+
+/* What is known of one certificate's standing. */
+struct chy_standing {
+    int32_t request_id, issuer_index, disposition, reason;
+    chy_time effective_when, invalidity_when, not_before, not_after;
+};
+
 struct chy_write {
     struct chy_node node; /* the store's while it has the record */
     enum chy_write_kind kind;
     const struct chy_row *row;
     struct chy_span tbs;
+    const struct chy_revocation *revocation;
+    const struct chy_crl_record *crl;
     const struct chy_owed *owed;
     size_t n_owed;
     int64_t outbox_seq; /* OUTBOX_DONE: which; FINAL: set by the store to the number of owed[0], the
@@ -160,6 +227,33 @@ struct chy_store_ops {
                           struct chy_err *err);
     chy_hresult (*meta)(struct chy_store *s, const char *path, struct chy_buf *value,
                         struct chy_err *err);
+    /* How many rows the query's conditions hold for. */
+    chy_hresult (*count)(struct chy_store *s, const struct chy_query *q, int64_t *n,
+                         struct chy_err *err);
+    /* CHY_S_FALSE: no certificate has this serial. Reads few columns: the way of OCSP. */
+    chy_hresult (*standing)(struct chy_store *s, struct chy_span serial, struct chy_standing *out,
+                            struct chy_err *err);
+    /* Every certificate of the scope whose standing ever changed, in any order. The read is done in
+     * pieces, so that no long transaction holds up the log: what changes meanwhile may be seen as
+     * it was or as it is; whoever notes *last_seq first finds such a change behind it. */
+    chy_hresult (*revoked)(struct chy_store *s, const struct chy_crl_scope *scope,
+                           chy_revoked_cb cb, void *arg, struct chy_err *err);
+    /* Those of the scope with a change behind after_seq, or whose effective date lies in
+     * (from, to] and was set ahead of time: each once, as they stand now. */
+    chy_hresult (*revoked_since)(struct chy_store *s, const struct chy_crl_scope *scope,
+                                 int64_t after_seq, chy_time from, chy_time to, chy_revoked_cb cb,
+                                 void *arg, struct chy_err *err);
+    /* The next effective date behind now that was set ahead of time; CHY_TIME_DEFAULT: none. */
+    chy_hresult (*next_effective)(struct chy_store *s, chy_time now, chy_time *out,
+                                  struct chy_err *err);
+    chy_hresult (*last_seq)(struct chy_store *s, int64_t *out, struct chy_err *err);
+    /* The changes of one request, oldest first. */
+    chy_hresult (*history)(struct chy_store *s, int32_t request_id,
+                           bool (*cb)(const struct chy_revocation *r, void *arg), void *arg,
+                           struct chy_err *err);
+    /* All records of CRLs, the newest of each scope and kind last. */
+    chy_hresult (*crls)(struct chy_store *s, bool (*cb)(const struct chy_crl_record *r, void *arg),
+                        void *arg, struct chy_err *err);
     size_t (*backlog)(struct chy_store *s); /* records waiting for the writer */
     void (*counters)(struct chy_store *s, uint64_t *commits, uint64_t *records);
 };

@@ -82,13 +82,45 @@ static inline void fill(struct sample *s, int32_t id, int32_t disposition)
                               .not_before = CHY_TIME_DEFAULT,
                               .not_after = CHY_TIME_DEFAULT,
                               .revoked_when = CHY_TIME_DEFAULT,
-                              .revoked_effective_when = CHY_TIME_DEFAULT};
+                              .revoked_effective_when = CHY_TIME_DEFAULT,
+                              .invalidity_when = CHY_TIME_DEFAULT};
     if (disposition == CHY_DB_DISP_PENDING) return;
     s->row.serial = CHY_SPAN(s->serial);
     s->row.subject = CHY_SPAN_STR("CN=host.example");
     s->row.not_before = 1700000000000000 + id;
     s->row.not_after = 1710000000000000 + id;
     if (disposition == CHY_DB_DISP_ISSUED) s->row.raw_certificate = CHY_SPAN(s->certificate);
+}
+
+/* The change of a row of fill() that was issued: revoked at `when`, as of then. */
+static inline struct chy_revocation revocation_of(const struct chy_row *row, int32_t reason,
+                                                  chy_time when)
+{
+    return (struct chy_revocation){.request_id = row->id,
+                                   .serial = row->serial,
+                                   .issuer_index = row->issuer_index,
+                                   .shard = row->shard,
+                                   .disposition = CHY_DB_DISP_REVOKED,
+                                   .reason = reason,
+                                   .revoked_when = when,
+                                   .effective_when = when,
+                                   .invalidity_when = CHY_TIME_DEFAULT,
+                                   .author = CHY_SPAN_STR("officer"),
+                                   .message = CHY_SPAN_STR("Revoked by officer"),
+                                   .was_disposition = CHY_DB_DISP_ISSUED};
+}
+
+static inline chy_hresult change(struct fixture *f, const struct chy_revocation *r,
+                                 struct chy_err *err)
+{
+    struct chy_write w = {.kind = CHY_WRITE_REVOKE, .revocation = r};
+    return chy_store_write_wait(f->store, &w, err);
+}
+
+static inline void change_ok(struct fixture *f, const struct chy_revocation *r)
+{
+    struct chy_err err = {0};
+    if (change(f, r, &err) != CHY_S_OK) fail_msg("%s", err.text);
 }
 
 static inline chy_hresult put(struct fixture *f, enum chy_write_kind kind,

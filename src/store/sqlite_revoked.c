@@ -1,0 +1,337 @@
+/* What CRLs and OCSP ask: the standing of one certificate, and all that are or were revoked.
+ *
+ * A CRL of millions reads one stretch of the covering index for each pair of shard and issuer, in
+ * pieces that go on behind the last serial: no sorting, no row is touched, and no read transaction
+ * lasts so long that the log could not be copied into the database behind it. Thread: any but the
+ * writer's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite_internal.h"
+
+enum { PIECE = 16384, SERIAL_MAX = 64, IDS_MAX = 1 << 30 };
+enum { ISSUER_BITS = 16, ISSUER_MASK = 0xffff };
+
+chy_hresult chy_sqlite_standing(struct chy_store *base, struct chy_span serial,
+                                struct chy_standing *out, struct chy_err *err)
+{
+    struct chy_sqlite *s = (struct chy_sqlite *)base;
+    struct chy_err local = {.code = CHY_S_OK};
+    struct chy_err *e = err ? err : &local;
+    chy_hresult hr = CHY_S_FALSE;
+    if (!serial.n) return hr;
+    struct chy_conn *c = chy_reader_take(s, e);
+    if (!c) return e->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_STANDING, e);
+    if (!st) {
+        hr = e->code;
+        goto out;
+    }
+    sqlite3_bind_blob64(st, 1, serial.p, serial.n, SQLITE_STATIC);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        hr = CHY_S_OK;
+        *out = (struct chy_standing){.request_id = sqlite3_column_int(st, 0),
+                                     .issuer_index = sqlite3_column_int(st, 1),
+                                     .disposition = sqlite3_column_int(st, 2),
+                                     .reason = sqlite3_column_int(st, 3),
+                                     .effective_when = chy_time_read(st, 4),
+                                     .invalidity_when = chy_time_read(st, 5),
+                                     .not_before = chy_time_read(st, 6),
+                                     .not_after = chy_time_read(st, 7)};
+    } else if (rc != SQLITE_DONE) {
+        hr = chy_conn_fail(c->db, s->path, "reading a standing", e);
+    }
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+out:
+    chy_reader_give(s, c, hr);
+    return hr;
+}
+
+/* The serial is lent until the next step. */
+static void read_revoked(sqlite3_stmt *st, struct chy_revoked *r)
+{
+    const void *serial = sqlite3_column_blob(st, 1);
+    r->request_id = sqlite3_column_int(st, 0);
+    r->serial = chy_span_of(serial, (size_t)sqlite3_column_bytes(st, 1));
+    r->disposition = sqlite3_column_int(st, 2);
+    r->reason = sqlite3_column_int(st, 3);
+    r->crl_flags = sqlite3_column_int(st, 4);
+    r->revoked_when = sqlite3_column_int64(st, 5);
+    r->effective_when = chy_time_read(st, 6);
+    r->invalidity_when = chy_time_read(st, 7);
+    r->not_after = chy_time_read(st, 8);
+}
+
+/* One walk over the scope. */
+struct walk {
+    struct chy_sqlite *s;
+    chy_revoked_cb cb;
+    void *arg;
+    struct chy_err *err;
+    bool is_over; /* the callback wants no more */
+    struct chy_revoked r;
+    uint8_t last[SERIAL_MAX]; /* the serial behind which the next piece starts */
+    size_t last_n;
+};
+
+static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *st, size_t *n)
+{
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        read_revoked(st, &w->r);
+        if (w->r.serial.n > SERIAL_MAX)
+            return chy_fail(w->err, CHY_ERROR_INVALID_DATA,
+                            "the database %s: the serial of request %d has %zu octets", w->s->path,
+                            w->r.request_id, w->r.serial.n);
+        if (++*n == PIECE) {
+            memcpy(w->last, w->r.serial.p, w->r.serial.n);
+            w->last_n = w->r.serial.n;
+        }
+        if (!w->cb(&w->r, w->arg)) {
+            w->is_over = true;
+            return CHY_S_OK;
+        }
+    }
+    if (rc == SQLITE_DONE) return CHY_S_OK;
+    return chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
+}
+
+static chy_hresult walk_piece(struct walk *w, size_t *n)
+{
+    chy_hresult hr;
+    struct chy_conn *c = chy_reader_take(w->s, w->err);
+    *n = 0;
+    if (!c) return w->err->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_REVOKED, w->err);
+    if (!st) {
+        hr = w->err->code;
+    } else {
+        sqlite3_bind_int(st, 1, w->r.shard);
+        sqlite3_bind_int(st, 2, w->r.issuer_index);
+        /* No pointer would be NULL, which nothing is behind. */
+        sqlite3_bind_blob64(st, 3, w->last, w->last_n, SQLITE_STATIC);
+        sqlite3_bind_int(st, 4, PIECE);
+        hr = step_piece(w, c, st, n);
+        sqlite3_reset(st);
+        sqlite3_clear_bindings(st);
+    }
+    chy_reader_give(w->s, c, hr);
+    return hr;
+}
+
+/* The least number that a statement finds; CHY_S_FALSE: none. */
+static chy_hresult find_least(struct walk *w, enum chy_sql which, const int32_t *bind, int n,
+                              int32_t *out)
+{
+    chy_hresult hr = CHY_S_FALSE;
+    struct chy_conn *c = chy_reader_take(w->s, w->err);
+    if (!c) return w->err->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, which, w->err);
+    if (!st) {
+        hr = w->err->code;
+        goto out;
+    }
+    for (int i = 0; i < n; i++)
+        sqlite3_bind_int(st, i + 1, bind[i]);
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        hr = chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
+    } else if (sqlite3_column_type(st, 0) != SQLITE_NULL) {
+        *out = sqlite3_column_int(st, 0);
+        hr = CHY_S_OK;
+    }
+    sqlite3_reset(st);
+out:
+    chy_reader_give(w->s, c, hr);
+    return hr;
+}
+
+/* CHY_S_FALSE: there is none from `from` on. */
+static chy_hresult walk_next_issuer(struct walk *w, int32_t shard, int32_t from, int32_t to)
+{
+    const int32_t bind[] = {shard, from, to};
+    int32_t issuer = 0;
+    chy_hresult hr = from > to
+                         ? CHY_S_FALSE
+                         : find_least(w, CHY_SQL_NEXT_ISSUER, bind, CHY_ARRAY_LEN(bind), &issuer);
+    size_t n = PIECE;
+    w->r.shard = shard;
+    w->r.issuer_index = issuer;
+    w->last_n = 0;
+    while (hr == CHY_S_OK && !w->is_over && n == PIECE)
+        hr = walk_piece(w, &n);
+    return hr;
+}
+
+static chy_hresult walk_shard(struct walk *w, int32_t shard, int32_t key_index)
+{
+    int32_t from = key_index << ISSUER_BITS;
+    int32_t to = from | ISSUER_MASK;
+    chy_hresult hr = CHY_S_OK;
+    while (hr == CHY_S_OK && !w->is_over) {
+        hr = walk_next_issuer(w, shard, from, to);
+        if (w->r.issuer_index == to) break;
+        from = w->r.issuer_index + 1;
+    }
+    return hr == CHY_S_FALSE ? CHY_S_OK : hr;
+}
+
+static chy_hresult check_scope(const struct chy_crl_scope *scope, struct chy_err *err)
+{
+    if (scope->key_index < 0 || scope->key_index > INT32_MAX >> ISSUER_BITS || scope->shard < -1)
+        return chy_fail(err, CHY_E_INVALIDARG, "CRL: there is no key %d or shard %d",
+                        scope->key_index, scope->shard);
+    return CHY_S_OK;
+}
+
+chy_hresult chy_sqlite_revoked(struct chy_store *base, const struct chy_crl_scope *scope,
+                               chy_revoked_cb cb, void *arg, struct chy_err *err)
+{
+    struct chy_err local = {.code = CHY_S_OK};
+    struct walk w = {
+        .s = (struct chy_sqlite *)base, .cb = cb, .arg = arg, .err = err ? err : &local};
+    int32_t shard = scope->shard;
+    chy_hresult hr = check_scope(scope, w.err);
+    if (hr != CHY_S_OK) return hr;
+    if (shard >= 0) return walk_shard(&w, shard, scope->key_index);
+    while (!w.is_over && (hr = find_least(&w, CHY_SQL_NEXT_SHARD, &shard, 1, &shard)) == CHY_S_OK) {
+        hr = walk_shard(&w, shard, scope->key_index);
+        if (hr != CHY_S_OK) break;
+    }
+    return hr == CHY_S_FALSE ? CHY_S_OK : hr;
+}
+
+/* ---- what changed ---- */
+
+static bool is_in_scope(const struct chy_crl_scope *scope, int32_t shard, int32_t issuer_index)
+{
+    return (scope->shard < 0 || shard == scope->shard) &&
+           issuer_index >> ISSUER_BITS == scope->key_index;
+}
+
+static void keep_id(struct chy_buf *ids, const struct chy_crl_scope *scope, sqlite3_stmt *st,
+                    int at)
+{
+    int32_t id = sqlite3_column_int(st, at);
+    if (is_in_scope(scope, sqlite3_column_int(st, at + 1), sqlite3_column_int(st, at + 2)))
+        chy_buf_add(ids, &id, sizeof(id));
+}
+
+/* Moves *after; CHY_S_FALSE: no change is behind it. */
+static chy_hresult collect_changed(struct walk *w, const struct chy_crl_scope *scope,
+                                   int64_t *after, struct chy_buf *ids)
+{
+    chy_hresult hr = CHY_S_FALSE;
+    int rc;
+    struct chy_conn *c = chy_reader_take(w->s, w->err);
+    if (!c) return w->err->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_CHANGED, w->err);
+    if (!st) {
+        hr = w->err->code;
+        goto out;
+    }
+    sqlite3_bind_int64(st, 1, *after);
+    sqlite3_bind_int(st, 2, PIECE);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        *after = sqlite3_column_int64(st, 0);
+        keep_id(ids, scope, st, 1);
+        hr = CHY_S_OK;
+    }
+    if (rc != SQLITE_DONE) hr = chy_conn_fail(c->db, w->s->path, "reading what changed", w->err);
+    sqlite3_reset(st);
+out:
+    chy_reader_give(w->s, c, hr);
+    return hr;
+}
+
+static chy_hresult collect_due(struct walk *w, const struct chy_crl_scope *scope, chy_time from,
+                               chy_time to, struct chy_buf *ids)
+{
+    chy_hresult hr = CHY_S_OK;
+    int rc;
+    struct chy_conn *c = chy_reader_take(w->s, w->err);
+    if (!c) return w->err->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_CAME_DUE, w->err);
+    if (!st) {
+        hr = w->err->code;
+        goto out;
+    }
+    sqlite3_bind_int64(st, 1, from);
+    sqlite3_bind_int64(st, 2, to);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        keep_id(ids, scope, st, 0);
+    if (rc != SQLITE_DONE) hr = chy_conn_fail(c->db, w->s->path, "reading what came due", w->err);
+    sqlite3_reset(st);
+out:
+    chy_reader_give(w->s, c, hr);
+    return hr;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    int32_t x;
+    int32_t y;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return (x > y) - (x < y);
+}
+
+/* Marks alone never revoke: such a row has no place here. */
+static chy_hresult show_one(struct walk *w, struct chy_conn *c, sqlite3_stmt *st, int32_t id)
+{
+    chy_hresult hr = CHY_S_OK;
+    sqlite3_bind_int(st, 1, id);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        read_revoked(st, &w->r);
+        w->r.shard = sqlite3_column_int(st, 9);
+        w->r.issuer_index = sqlite3_column_int(st, 10);
+        w->is_over = !w->cb(&w->r, w->arg);
+    } else if (rc != SQLITE_DONE) {
+        hr = chy_conn_fail(c->db, w->s->path, "reading what changed", w->err);
+    }
+    sqlite3_reset(st);
+    return hr;
+}
+
+/* In the order of the ids, so that neighbours are read together. */
+static chy_hresult show_ids(struct walk *w, struct chy_buf *ids)
+{
+    size_t n = ids->n / sizeof(int32_t);
+    int32_t before = 0;
+    chy_hresult hr = CHY_S_OK;
+    if (!n) return hr;
+    qsort(ids->p, n, sizeof(int32_t), compare_ids);
+    struct chy_conn *c = chy_reader_take(w->s, w->err);
+    if (!c) return w->err->code;
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_REVOKED_ONE, w->err);
+    if (!st) hr = w->err->code;
+    for (size_t i = 0; i < n && hr == CHY_S_OK && !w->is_over; i++) {
+        int32_t id;
+        memcpy(&id, ids->p + i * sizeof(id), sizeof(id));
+        if (i == 0 || id != before) hr = show_one(w, c, st, id);
+        before = id;
+    }
+    chy_reader_give(w->s, c, hr);
+    return hr;
+}
+
+chy_hresult chy_sqlite_revoked_since(struct chy_store *base, const struct chy_crl_scope *scope,
+                                     int64_t after_seq, chy_time from, chy_time to,
+                                     chy_revoked_cb cb, void *arg, struct chy_err *err)
+{
+    struct chy_err local = {.code = CHY_S_OK};
+    struct walk w = {
+        .s = (struct chy_sqlite *)base, .cb = cb, .arg = arg, .err = err ? err : &local};
+    struct chy_buf ids;
+    chy_buf_init(&ids, IDS_MAX);
+    chy_hresult hr = check_scope(scope, w.err);
+    while (hr == CHY_S_OK)
+        hr = collect_changed(&w, scope, &after_seq, &ids);
+    if (hr == CHY_S_FALSE) hr = collect_due(&w, scope, from, to, &ids);
+    if (hr == CHY_S_OK) hr = chy_buf_done(&ids, "what changed since a CRL", w.err);
+    if (hr == CHY_S_OK) hr = show_ids(&w, &ids);
+    chy_buf_free(&ids);
+    return hr;
+}
