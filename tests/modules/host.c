@@ -122,8 +122,8 @@ static void cb_release(void *self)
 static chy_hresult cb_set_context(void *self, chy_long context)
 {
     struct callback *c = self;
-    if (context < 1 || context > 4) return CHY_E_HANDLE;
-    c->r = &fake.request[context - 1];
+    if (context < 0 || context > 4) return CHY_E_HANDLE;
+    c->r = context ? &fake.request[context - 1] : NULL;
     return CHY_S_OK;
 }
 
@@ -144,11 +144,39 @@ static chy_hresult cb_attribute(void *self, const char *name, chy_str *out)
     return CHY_S_OK;
 }
 
+static chy_variant bytes_variant(const void *p, size_t n)
+{
+    chy_variant v = {.vt = CHY_VT_BYTES};
+    v.u.b.n = n;
+    v.u.b.p = malloc(n + 1);
+    assert_non_null(v.u.b.p);
+    memcpy(v.u.b.p, p, n);
+    return v;
+}
+
+/* As the engine answers: a CRL that is not there is a file that is not there, and of an index that
+ * is not there nothing is known. */
+static chy_hresult ca_property(const char *name, chy_long type, chy_variant *out)
+{
+    const struct fake_text *t = find(fake.ca, name);
+    const char *dot = strchr(name, '.');
+    bool crl = !strncmp(name, "RawCRL", 6) || !strncmp(name, "RawDeltaCRL", 11);
+    if (!t && crl && !(dot && strchr(dot + 1, '.'))) return CHY_ERROR_FILE_NOT_FOUND;
+    if (!t) return CHY_CERTSRV_E_PROPERTY_EMPTY;
+    if (type == CHY_PROPTYPE_LONG)
+        *out = (chy_variant){.vt = CHY_VT_LONG, .u.l = (chy_long)strtol(t->value, NULL, 10)};
+    else
+        *out = type == CHY_PROPTYPE_BINARY ? bytes_variant(t->value, t->n)
+                                           : text_variant(t->value, t->n);
+    return CHY_S_OK;
+}
+
 static chy_hresult cb_property(void *self, const char *name, chy_long type, chy_variant *out)
 {
     struct callback *c = self;
-    const struct fake_text *t = find(c->r->property, name);
     if (failing(name)) return fake.fail_code;
+    if (!c->r) return ca_property(name, type, out);
+    const struct fake_text *t = find(c->r->property, name);
     if (type == CHY_PROPTYPE_LONG) {
         chy_long v = !strcmp(name, "RequestID")           ? c->r->id
                      : !strcmp(name, "RequesterCAAccess") ? c->r->may_enrol
@@ -163,16 +191,8 @@ static chy_hresult cb_property(void *self, const char *name, chy_long type, chy_
         return CHY_S_OK;
     }
     if (!t) return CHY_CERTSRV_E_PROPERTY_EMPTY;
-    *out = text_variant(t->value, t->n);
-    if (type == CHY_PROPTYPE_BINARY) {
-        chy_str s = out->u.s;
-        *out = (chy_variant){.vt = CHY_VT_BYTES};
-        out->u.b.n = s.n;
-        out->u.b.p = malloc(s.n + 1);
-        assert_non_null(out->u.b.p);
-        memcpy(out->u.b.p, s.p, s.n);
-        free(s.p);
-    }
+    *out =
+        type == CHY_PROPTYPE_BINARY ? bytes_variant(t->value, t->n) : text_variant(t->value, t->n);
     return CHY_S_OK;
 }
 
@@ -221,7 +241,7 @@ static chy_hresult cb_set_ext(void *self, const char *oid, chy_long type, chy_lo
                               const chy_variant *v)
 {
     struct callback *c = self;
-    chy_long keep = CHY_EXTENSION_CRITICAL_FLAG | CHY_EXTENSION_DISABLE_FLAG;
+    chy_long keep = CHY_EXTENSION_CRITICAL_FLAG | CHY_EXTENSION_DISABLE_FLAG | 0xff00;
     assert_int_equal(type, CHY_PROPTYPE_BINARY);
     assert_int_equal(v->vt, CHY_VT_BYTES);
     fake_set_ext(c->r, oid, (flags & keep) | CHY_EXTENSION_ORIGIN_POLICY, v->u.b.p, v->u.b.n);
@@ -353,6 +373,11 @@ void fake_property(struct fake_request *r, const char *name, const void *value, 
 void fake_cn(struct fake_request *r, const char *cn)
 {
     fake_property(r, "CommonName", cn, strlen(cn));
+}
+
+void fake_ca(const char *name, const char *value)
+{
+    put(fake.ca, name, value, value ? strlen(value) : 0);
 }
 
 const char *fake_text(const struct fake_request *r, const char *name)

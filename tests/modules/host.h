@@ -52,6 +52,7 @@ struct fake_setting {
 struct fake {
     chy_host host;
     struct fake_request request[4];
+    struct fake_text ca[FAKE_MAX]; /* properties at context 0 */
     struct fake_setting setting[FAKE_MAX];
     size_t n_setting;
     const char *fails; /* reading or setting this name fails with fail_code */
@@ -68,6 +69,8 @@ void fake_curve(struct fake_request *r, const char *hex);
 void fake_attribute(struct fake_request *r, const char *name, const char *value);
 void fake_property(struct fake_request *r, const char *name, const void *value, size_t n);
 void fake_cn(struct fake_request *r, const char *cn);
+/* A property of the CA; a LONG is its decimal text. NULL: there is none. */
+void fake_ca(const char *name, const char *value);
 const char *fake_text(const struct fake_request *r, const char *name); /* property; NULL: none */
 void fake_set_ext(struct fake_request *r, const char *oid, chy_long flags, const void *p, size_t n);
 void fake_set_ext_hex(struct fake_request *r, const char *oid, chy_long flags, const char *hex);
