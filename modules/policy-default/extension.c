@@ -34,7 +34,7 @@ static chy_hresult admins(struct work *w, const char *oid, bool *yes)
     return CHY_S_OK;
 }
 
-static chy_hresult put(struct work *w, const char *oid, chy_long flags, const chy_variant *v)
+chy_hresult ext_put(struct work *w, const char *oid, chy_long flags, const chy_variant *v)
 {
     chy_hresult hr =
         w->sp.vt->set_certificate_extension(w->sp.self, oid, CHY_PROPTYPE_BINARY, flags, v);
@@ -47,12 +47,12 @@ chy_hresult ext_set(struct work *w, const char *oid, bool critical, uint8_t *p, 
     chy_hresult hr = admins(w, oid, &theirs);
     if (CHY_FAILED(hr) || theirs) return hr;
     chy_variant v = {.vt = CHY_VT_BYTES, .u.b = {p, n}};
-    return put(w, oid, critical ? CHY_EXTENSION_CRITICAL_FLAG : 0, &v);
+    return ext_put(w, oid, critical ? CHY_EXTENSION_CRITICAL_FLAG : 0, &v);
 }
 
 chy_hresult ext_switch_off(struct work *w, const char *oid, chy_variant *v)
 {
-    return put(w, oid, CHY_EXTENSION_DISABLE_FLAG, v);
+    return ext_put(w, oid, CHY_EXTENSION_DISABLE_FLAG, v);
 }
 
 chy_hresult set_key_usage(struct work *w, unsigned bits)
@@ -173,12 +173,13 @@ chy_hresult set_basic_constraints(struct work *w, bool critical, int64_t path_le
 }
 
 /* Only what came from outside with the request and is still switched off; basic constraints above
- * all are never taken over. */
+ * all are never taken over, and that nobody can revoke the certificate is not the requester's to
+ * say. */
 chy_hresult ext_enable(struct work *w, const char *oid)
 {
     chy_variant v;
     chy_long flags = 0;
-    if (!strcmp(oid, "2.5.29.19")) return CHY_S_OK;
+    if (!strcmp(oid, "2.5.29.19") || !strcmp(oid, OID_NO_REV_AVAIL)) return CHY_S_OK;
     chy_hresult hr = ext_get(w, oid, &v, &flags);
     if (hr != CHY_S_OK) return CHY_FAILED(hr) ? hr : CHY_S_OK;
     chy_long origin = flags & CHY_EXTENSION_ORIGIN_MASK;
@@ -186,14 +187,15 @@ chy_hresult ext_enable(struct work *w, const char *oid)
                    origin == CHY_EXTENSION_ORIGIN_RENEWALCERT ||
                    origin == CHY_EXTENSION_ORIGIN_PKCS7 || origin == CHY_EXTENSION_ORIGIN_CMC;
     if (outside && (flags & CHY_EXTENSION_DISABLE_FLAG))
-        hr = put(w, oid, flags & CHY_EXTENSION_CRITICAL_FLAG, &v);
+        hr = ext_put(w, oid, flags & CHY_EXTENSION_CRITICAL_FLAG, &v);
     w->host->vt->variant_clear(&v);
     return hr;
 }
 
 static bool own(const char *oid)
 {
-    static const char *const t[] = {"2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37"};
+    static const char *const t[] = {"2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37",
+                                    OID_NO_REV_AVAIL};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
         if (!strcmp(oid, t[i])) return true;
     return false;
@@ -224,7 +226,7 @@ static chy_hresult forget(struct work *w, const char *oid)
     if (hr != CHY_S_OK) return hr;
     bool taken = !own(oid) && list_has(&w->p->request_ext, oid);
     if ((flags & CHY_EXTENSION_ORIGIN_MASK) == CHY_EXTENSION_ORIGIN_POLICY && !taken &&
-        !(flags & CHY_EXTENSION_DISABLE_FLAG))
+        !(flags & (CHY_EXTENSION_DISABLE_FLAG | EXT_SERVERS)))
         hr = ext_switch_off(w, oid, &v);
     w->host->vt->variant_clear(&v);
     return hr;
@@ -254,6 +256,8 @@ chy_hresult ext_apply_profile(struct work *w)
     if (!CHY_FAILED(hr)) hr = set_oids(w, "2.5.29.32", &w->p->policies, true);
     if (!CHY_FAILED(hr) && w->p->nocheck)
         hr = ext_set(w, "1.3.6.1.5.5.7.48.1.5", false, null, sizeof null);
+    if (!CHY_FAILED(hr) && w->p->no_revocation)
+        hr = ext_set(w, OID_NO_REV_AVAIL, false, null, sizeof null);
     return hr;
 }
 

@@ -35,7 +35,7 @@ struct profile {
     int64_t min_rsa_bits, max_names, validity_days, path_length;
     unsigned san_types, key_usage, subject_from;
     bool san_required, san_from_cn, cn_in_san, wildcard, eku_from_request, ca, pending, nocheck,
-        deny, path_length_given;
+        deny, no_revocation, path_length_given;
 };
 
 struct config {
@@ -43,6 +43,7 @@ struct config {
     chy_long disposition, edit_flags;
     bool edit_flags_set;
     int64_t ca_path_length; /* -1: none, -2: not set */
+    int64_t hours_without_revocation;
     char default_profile[65];
     struct list enable_ext, disable_ext, enroll;
     struct profile *profiles;
@@ -93,6 +94,8 @@ struct work {
     char cn[260];
 };
 
+/* A sentence for the request's disposition message that denies nothing. */
+void note(struct work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Each answers with a negative number that denies the request. */
 chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -105,10 +108,16 @@ chy_hresult names_apply(struct work *w);
 chy_hresult validity_apply(struct work *w);
 chy_hresult verify(struct work *w, chy_long *disposition);
 
+/* id-ce-noRevAvail (RFC 9608 2). */
+#define OID_NO_REV_AVAIL "2.5.29.56"
+/* Marks of ours in the flags (EXTENSION_POLICY_MASK): the value is the server's as it was, or the
+ * server's without its OCSP responders. */
+enum { EXT_WHOLE = 0x100, EXT_CUT = 0x200, EXT_SERVERS = EXT_WHOLE | EXT_CUT };
 /* S_FALSE and an empty variant: there is none; else *v goes to the host's variant_clear. */
 chy_hresult ext_get(struct work *w, const char *oid, chy_variant *v, chy_long *flags);
 /* Sets an extension unless an administrator set it on the pending request: that one wins. */
 chy_hresult ext_set(struct work *w, const char *oid, bool critical, uint8_t *p, size_t n);
+chy_hresult ext_put(struct work *w, const char *oid, chy_long flags, const chy_variant *v);
 chy_hresult ext_switch_off(struct work *w, const char *oid, chy_variant *v);
 bool ext_from_admin(const struct work *w, chy_long flags);
 /* Switches off what the policy set at an earlier look at this request. */
@@ -122,6 +131,12 @@ chy_hresult set_key_usage(struct work *w, unsigned bits);
 chy_hresult set_basic_constraints(struct work *w, bool critical, int64_t path_length);
 chy_hresult set_oids(struct work *w, const char *oid, const struct list *l, bool nested);
 chy_hresult standalone_apply(struct work *w);
+/* Whether a basicConstraints value says CA:TRUE. */
+bool says_ca(const chy_variant *v);
+/* Takes out where revocation could be looked up, if the profile says that it is nowhere. */
+chy_hresult revocation_apply(struct work *w);
+/* Gives back what an earlier look took out; before ext_forget. */
+chy_hresult revocation_forget(struct work *w);
 
 struct policy;
 chy_hresult policy_reload(struct policy *p);

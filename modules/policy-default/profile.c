@@ -52,6 +52,7 @@ static const char *const ku_names[] = {
     "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
     "keyCertSign",      "cRLSign",        "encipherOnly",    "decipherOnly",     NULL};
 static const char *const san_names[] = {"dns", "ip", "email", "uri", "upn", "dirname", NULL};
+static const char *const revocation_names[] = {"default", "none", NULL};
 static const char *const from_names[] = {"request", "none", "cn-from-san", NULL};
 
 static int index_of(const char *const *names, const char *s)
@@ -211,6 +212,12 @@ const char *profile_set(struct profile *p, const char *name, const struct list *
         return bits_of(ku_names, value, &p->key_usage) ? NULL : "names an unknown key usage";
     if (!strcasecmp(name, "SanTypes"))
         return bits_of(san_names, value, &p->san_types) ? NULL : "names an unknown type";
+    if (!strcasecmp(name, "Revocation")) {
+        int k = value->n == 1 ? index_of(revocation_names, value->v[0]) : -1;
+        if (k < 0) return "is neither default nor none";
+        p->no_revocation = k == 1;
+        return NULL;
+    }
     if (!strcasecmp(name, "SubjectFrom")) {
         int k = value->n == 1 ? index_of(from_names, value->v[0]) : -1;
         if (k < 0) return "is none of request, none, cn-from-san";

@@ -63,6 +63,7 @@ static chy_hresult number_setting(const chy_host *h, struct config *c, const cha
                                   const chy_variant *v)
 {
     bool is_edit = !strcasecmp(name, "EditFlags"), is_path = !strcasecmp(name, "CAPathLength");
+    bool is_hours = !strcasecmp(name, "MaxHoursWithoutRevocation");
     if (v->vt != CHY_VT_LONG) return bad(h, name, "is not a number");
     if (is_edit) {
         c->edit_flags = v->u.l;
@@ -71,6 +72,9 @@ static chy_hresult number_setting(const chy_host *h, struct config *c, const cha
         /* 0xffffffff, which is -1 here, stands for none, as in AD CS. */
         if (v->u.l < -1 || v->u.l > 127) return bad(h, name, "is neither 0 to 127 nor none (-1)");
         c->ca_path_length = v->u.l;
+    } else if (is_hours) {
+        if (v->u.l < 1 || v->u.l > 8760) return bad(h, name, "is not from 1 to 8760");
+        c->hours_without_revocation = v->u.l;
     } else {
         if ((v->u.l & ~0x1ff) || (v->u.l & CHY_REQDISP_MASK) > CHY_REQDISP_USEREQUESTATTRIBUTE)
             return bad(h, name, "is no REQDISP value");
@@ -110,7 +114,8 @@ static chy_hresult one_setting(const chy_host *h, struct config *c, const char *
     } else if (!strncasecmp(name, "Profiles/", 9)) {
         hr = profile_setting(h, c, name, &l);
     } else if (!strcasecmp(name, "RequestDisposition") || !strcasecmp(name, "EditFlags") ||
-               !strcasecmp(name, "CAPathLength")) {
+               !strcasecmp(name, "CAPathLength") ||
+               !strcasecmp(name, "MaxHoursWithoutRevocation")) {
         hr = number_setting(h, c, name, v);
     } else if (!strcasecmp(name, "DefaultProfile")) {
         if (l.n != 1 || strlen(l.v[0]) >= sizeof c->default_profile)
@@ -161,6 +166,18 @@ static void path_lengths(struct config *c)
         if (!c->profiles[i].path_length_given) c->profiles[i].path_length = c->ca_path_length;
 }
 
+/* A CA certificate never says that it cannot be revoked (RFC 9608 2). */
+static chy_hresult revocable_cas(const chy_host *h, const struct config *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        char name[100];
+        if (!c->profiles[i].ca || !c->profiles[i].no_revocation) continue;
+        snprintf(name, sizeof name, "Profiles/%s/Revocation", c->profiles[i].name);
+        return bad(h, name, "is none, but BasicConstraintsCA makes CA certificates of it");
+    }
+    return CHY_S_OK;
+}
+
 chy_hresult config_load(const chy_host *host, struct config **out)
 {
     struct config *c = calloc(1, sizeof *c);
@@ -168,6 +185,7 @@ chy_hresult config_load(const chy_host *host, struct config **out)
     c->refs = 1;
     c->disposition = CHY_REQDISP_DEFAULT_STANDALONE;
     c->ca_path_length = -2;
+    c->hours_without_revocation = 168;
     c->edit_flags = CHY_EDITF_DEFAULT_STANDALONE;
     memcpy(c->default_profile, "tls-server", 11);
     chy_hresult hr = list_split(&c->enable_ext, enable_default) && profiles_builtin(c)
@@ -175,6 +193,7 @@ chy_hresult config_load(const chy_host *host, struct config **out)
                          : CHY_E_OUTOFMEMORY;
     if (!CHY_FAILED(hr) && !config_profile(c, c->default_profile))
         hr = bad(host, "DefaultProfile", "names an unknown profile");
+    if (!CHY_FAILED(hr)) hr = revocable_cas(host, c);
     if (CHY_FAILED(hr)) {
         config_free(c);
         return hr;

@@ -17,7 +17,7 @@ static chy_hresult enable_listed(struct work *w)
     return hr;
 }
 
-static bool says_ca(const chy_variant *v)
+bool says_ca(const chy_variant *v)
 {
     uint8_t tag = 0;
     struct der in = {v->u.b.p, v->u.b.n}, list, flag;

@@ -83,6 +83,17 @@ static chy_hresult asked(struct work *w, chy_time from, chy_time *end)
     return hr;
 }
 
+/* A certificate that nobody can revoke has to be over soon (RFC 9608 1; Baseline
+ * Requirements 1.6.1, "Short-lived Subscriber Certificate"). */
+static void bound_unrevocable(struct work *w, chy_time from, chy_time *end)
+{
+    chy_time last = from + w->c->hours_without_revocation * 3600 * SECOND - SECOND;
+    if (!w->p || !w->p->no_revocation || *end <= last) return;
+    *end = last;
+    note(w, "the validity is cut to MaxHoursWithoutRevocation %lld",
+         (long long)w->c->hours_without_revocation);
+}
+
 chy_hresult validity_apply(struct work *w)
 {
     chy_time from = 0, end = 0;
@@ -95,6 +106,7 @@ chy_hresult validity_apply(struct work *w)
         end = from + w->p->validity_days * DAY - SECOND;
     if (w->c->edit_flags & CHY_EDITF_ATTRIBUTEENDDATE) hr = asked(w, from, &end);
     if (CHY_FAILED(hr)) return hr;
+    bound_unrevocable(w, from, &end);
     if (end <= from) return deny(w, CHY_E_INVALIDARG, "the asked validity ends before it starts");
     if (end == was) return CHY_S_OK;
     chy_variant v = {.vt = CHY_VT_DATE, .u.t = end};

@@ -16,6 +16,16 @@ chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
     return code;
 }
 
+void note(struct work *w, const char *fmt, ...)
+{
+    char text[200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    w->host->vt->set_message(w->host->self, w->context, text);
+}
+
 chy_hresult attribute(struct work *w, const char *name, char **out)
 {
     chy_str s = {0};
@@ -113,12 +123,16 @@ chy_hresult verify(struct work *w, chy_long *disposition)
     if (!CHY_FAILED(hr) && w->p && w->p->deny)
         hr = deny(w, CHY_CERTSRV_E_TEMPLATE_DENIED, "profile %s is closed", w->p->name);
     if (!CHY_FAILED(hr)) hr = key_apply(w);
+    if (!CHY_FAILED(hr)) hr = revocation_forget(w);
     if (!CHY_FAILED(hr)) hr = ext_forget(w);
     if (!CHY_FAILED(hr)) hr = names_apply(w);
     if (!CHY_FAILED(hr)) hr = w->p ? ext_apply_profile(w) : standalone_apply(w);
     if (!CHY_FAILED(hr)) hr = validity_apply(w);
-    if (!CHY_FAILED(hr)) hr = ext_disable_listed(w);
     if (!CHY_FAILED(hr)) hr = decide(w, &answer);
+    /* What waits may meet another profile: nothing of the server's is taken out before it issues.
+     */
+    if (!CHY_FAILED(hr) && answer == CHY_VR_INSTANT_OK) hr = revocation_apply(w);
+    if (!CHY_FAILED(hr)) hr = ext_disable_listed(w);
     if (hr == CHY_E_OUTOFMEMORY) return hr; /* no decision: it could not be looked at */
     *disposition = CHY_FAILED(hr) ? hr : answer;
     return CHY_S_OK;

@@ -55,8 +55,8 @@ static void p6_nothing_is_copied(void **state)
 static void p6_in_every_ready_profile(void **state)
 {
     (void)state;
-    static const char *const t[] = {"tls-server",   "tls-client", "tls-peer",
-                                    "code-signing", "email",      "ocsp-signing"};
+    static const char *const t[] = {"tls-server", "tls-client",   "tls-peer",       "code-signing",
+                                    "email",      "ocsp-signing", "tls-short-lived"};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         reset(NULL);
         fake_attribute(rq, "CertificateTemplate", t[i]);
@@ -97,6 +97,7 @@ struct ready {
 };
 static const struct ready ready[] = {
     {"tls-server", "030205a0", "03020780", "300a06082b06010505070301", "", "", 90, 1},
+    {"tls-short-lived", "030205a0", "03020780", "300a06082b06010505070301", "", "", 6, 1},
     {"tls-client", "03020780", "03020780", "300a06082b06010505070302", "", "", 90, 1},
     {"tls-peer", "030205a0", "03020780", "301406082b0601050507030106082b06010505070302", "", "", 90,
      1},

@@ -52,6 +52,10 @@ static void each_bad_text_is_named(void **state)
         {"Profiles/web/SanNames", "2001:db8::/129", "domains, addresses and networks"},
         {"Profiles/web/SanTypes", "dns dsn", "unknown type"},
         {"Profiles/web/SubjectFrom", "nowhere", "none of request, none, cn-from-san"},
+        {"Profiles/web/Revocation", "never", "is neither default nor none"},
+        {"Profiles/web/Revocation", "default none", "is neither default nor none"},
+        {"Profiles/sub-ca/Revocation", "none", "BasicConstraintsCA makes CA certificates"},
+        {"MaxHoursWithoutRevocation", "24", "is not a number"},
         {"Profiles/web/KeyUsage", "serverAuth", "unknown key usage"},
         {"Profiles/web/ExtendedKeyUsage", "serverAuth", "object identifiers"},
         {"Profiles/web/ExtendedKeyUsage", "1", "object identifiers"},
@@ -92,6 +96,10 @@ static void each_bad_number_is_named(void **state)
     refuses("CAPathLength", "neither 0 to 127 nor none");
     fake_set_long("CAPathLength", -2);
     refuses("CAPathLength", "neither 0 to 127 nor none");
+    fake_set_long("MaxHoursWithoutRevocation", 0);
+    refuses("MaxHoursWithoutRevocation", "is not from 1 to 8760");
+    fake_set_long("MaxHoursWithoutRevocation", 8761);
+    refuses("MaxHoursWithoutRevocation", "is not from 1 to 8760");
     fake_set_long("Profiles/web/KeyUsage", 1);
     refuses("Profiles/web/KeyUsage", "unknown key usage");
 }
