@@ -81,7 +81,8 @@ chy_hresult exit_reload(struct exit_module *e)
     return CHY_S_OK;
 }
 
-/* The mask holds until the next start, and a folder may be named at any time. */
+/* The mask holds until the next start, and a folder may be named at any time: without one the event
+ * of a CRL is heard and nothing done. */
 static chy_hresult initialize(void *self, const char *config, chy_long *mask)
 {
     struct exit_module *e = self;
@@ -91,26 +92,36 @@ static chy_hresult initialize(void *self, const char *config, chy_long *mask)
     chy_hresult hr = exit_reload(e);
     if (CHY_FAILED(hr)) return hr;
     struct settings *s = settings_take(e);
-    *mask = s->event_filter;
+    *mask = s->event_filter | CHY_EXITEVENT_CRLISSUED;
     settings_put(e, s);
     return CHY_S_OK;
+}
+
+typedef chy_hresult (*publish_fn)(const chy_host *host, const struct settings *s,
+                                  const chy_server_exit *cb);
+
+static chy_hresult with_callback(struct exit_module *e, const struct settings *s, chy_long context,
+                                 publish_fn what)
+{
+    chy_server_exit cb = {0};
+    chy_hresult hr = e->host.vt->new_server_exit(e->host.self, &cb);
+    if (CHY_FAILED(hr)) return hr;
+    hr = cb.vt->set_context(cb.self, context);
+    if (!CHY_FAILED(hr)) hr = what(&e->host, s, &cb);
+    cb.vt->release(cb.self);
+    return hr;
 }
 
 static chy_hresult notify(void *self, chy_long event, chy_long context)
 {
     struct exit_module *e = self;
-    chy_server_exit cb = {0};
     struct settings *s = settings_take(e);
     chy_hresult hr = CHY_S_OK;
     if (!s) return CHY_E_UNEXPECTED;
-    if ((event & s->event_filter) && (s->flags & CHY_EXITPUB_FILE) && s->folder && context) {
-        hr = e->host.vt->new_server_exit(e->host.self, &cb);
-        if (!CHY_FAILED(hr)) {
-            hr = cb.vt->set_context(cb.self, context);
-            if (!CHY_FAILED(hr)) hr = publish(&e->host, s, &cb);
-            cb.vt->release(cb.self);
-        }
-    }
+    if (!context && (event & CHY_EXITEVENT_CRLISSUED) && s->crl_folder)
+        hr = with_callback(e, s, context, publish_crls);
+    else if (context && (event & s->event_filter) && (s->flags & CHY_EXITPUB_FILE) && s->folder)
+        hr = with_callback(e, s, context, publish);
     settings_put(e, s);
     return hr;
 }
@@ -118,7 +129,8 @@ static chy_hresult notify(void *self, chy_long event, chy_long context)
 static chy_hresult get_description(void *self, chy_str *out)
 {
     struct exit_module *e = self;
-    return text_out(&e->host, "Chancery publisher: writes issued certificates to files", out);
+    return text_out(&e->host, "Chancery publisher: writes issued certificates and CRLs to files",
+                    out);
 }
 
 static void release(void *self)

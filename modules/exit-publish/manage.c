@@ -30,11 +30,12 @@ static void manage_release(void *self)
 static chy_hresult get_property(void *self, const char *config, const char *storage,
                                 const char *name, chy_long flags, chy_variant *out)
 {
-    static const char *const t[][2] = {{"Name", "Chancery publisher"},
-                                       {"Description", "Writes issued certificates to files"},
-                                       {"Copyright", "Chancery authors"},
-                                       {"File Version", CHY_VERSION},
-                                       {"Product Version", CHY_VERSION}};
+    static const char *const t[][2] = {
+        {"Name", "Chancery publisher"},
+        {"Description", "Writes issued certificates and CRLs to files"},
+        {"Copyright", "Chancery authors"},
+        {"File Version", CHY_VERSION},
+        {"Product Version", CHY_VERSION}};
     struct manage *m = self;
     (void)config, (void)storage, (void)flags;
     if (!name) return CHY_E_INVALIDARG;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "publish.h"
@@ -71,4 +72,31 @@ const char *pattern_normal(const char *text, char *out, size_t size)
     if (n + strlen(text + head) + 2 * fields >= size) return "has more fields than fit";
     copy(whole, out);
     return NULL;
+}
+
+static const char *crl_check(const char *text)
+{
+    if (!*text) return "is empty";
+    if (strlen(text) > 64) return "has more than 64 characters";
+    for (; *text; text++) {
+        if (strncmp(text, CRL_PARTITION, strlen(CRL_PARTITION)) == 0)
+            text += strlen(CRL_PARTITION) - 1;
+        else if (*text < 0x20 || *text > 0x7e || strchr("/<>+()", *text))
+            return "has one of / < > + ( ) or what is not ASCII";
+        else if (*text == '%' && (!*++text || !strchr("3789%", *text)))
+            return "has a % that is not %3, %7, %8, %9 or %%";
+    }
+    return NULL;
+}
+
+/* What no file of another CRL may share comes in front of the extension where it is left out. */
+const char *crl_pattern_normal(const char *text, char *out, size_t size)
+{
+    const char *rule = crl_check(text), *dot = strrchr(text, '.');
+    const char *end = dot && dot != text ? dot : text + strlen(text);
+    if (rule) return rule;
+    const char *shard = strstr(text, CRL_PARTITION) ? "" : CRL_PARTITION;
+    int n = snprintf(out, size, "%.*s%s%s%s%s", (int)(end - text), text, shard,
+                     has(text, "8") ? "" : "%8", has(text, "9") ? "" : "%9", end);
+    return n < 0 || (size_t)n >= size ? "has more fields than fit" : NULL;
 }

@@ -110,10 +110,11 @@ static chy_hresult trouble(int error)
 }
 
 /* A reader sees the old file or the whole new one; rename replaces a link, it does not follow. */
-static chy_hresult write_file(const struct settings *s, const char *name, const struct text *t)
+chy_hresult write_file(const struct settings *s, const char *folder, const char *name,
+                       const struct text *t)
 {
     char temp[64];
-    int dir = open(s->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0) return trouble(errno);
     int fd = temporary(dir, temp, sizeof temp);
     bool ok = fd >= 0 && fill(s, fd, t);
@@ -185,7 +186,7 @@ chy_hresult publish(const chy_host *host, const struct settings *s, const chy_se
     if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) return CHY_S_OK; /* pending or denied */
     if (!CHY_FAILED(hr) && s->format == FORMAT_CHAIN) hr = add(host, s, cb, "RawCACertificate", &t);
     if (!CHY_FAILED(hr)) hr = file_name(host, s, cb, id.u.l, &name);
-    if (!CHY_FAILED(hr)) hr = write_file(s, name.text, &t);
+    if (!CHY_FAILED(hr)) hr = write_file(s, s->folder, name.text, &t);
     free(t.p);
     if (CHY_FAILED(hr)) say(host, s, id.u.l, hr);
     return hr;

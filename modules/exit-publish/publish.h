@@ -17,8 +17,9 @@ struct settings {
     mode_t mode;
     uid_t owner;
     gid_t group;
-    char *folder; /* NULL: nothing is published */
-    char pattern[96];
+    char *folder;     /* NULL: no certificate is published */
+    char *crl_folder; /* NULL: no CRL is */
+    char pattern[96], crl_pattern[160];
 };
 
 /* A failure has logged the name of the setting and what is wrong with it. */
@@ -27,6 +28,11 @@ void settings_free(struct settings *s);
 /* Writes a pattern whose names are apart for each request: %i or %s is in it, with a hyphen between
  * it and a common name. NULL, or what is wrong. */
 const char *pattern_normal(const char *text, char *out, size_t size);
+
+/* Writes a pattern whose names are apart for each CRL of this CA: %8, %9 and <CRLPartitionIndex>
+ * are in it. NULL, or what is wrong. */
+const char *crl_pattern_normal(const char *text, char *out, size_t size);
+#define CRL_PARTITION "<CRLPartitionIndex>"
 
 /* Octets that grow; failed: there was no memory. */
 struct text {
@@ -37,6 +43,12 @@ struct text {
 void text_add(struct text *t, const void *p, size_t n);
 void text_add_pem(struct text *t, const uint8_t *der, size_t n);
 
+/* All of name below folder, or nothing. */
+chy_hresult write_file(const struct settings *s, const char *folder, const char *name,
+                       const struct text *t);
+/* Writes the CRLs that the CA has now. The first failure is the answer, and what can be written is.
+ */
+chy_hresult publish_crls(const chy_host *host, const struct settings *s, const chy_server_exit *cb);
 /* Writes the certificate of the request that the callback object is set to. */
 chy_hresult publish(const chy_host *host, const struct settings *s, const chy_server_exit *cb);
 

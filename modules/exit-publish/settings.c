@@ -18,13 +18,28 @@ static chy_hresult bad(const chy_host *h, const char *name, const char *rule)
     return CHY_E_INVALIDARG;
 }
 
-static const char *set_folder(struct settings *s, const char *v)
+static const char *set_path(char **at, const char *v)
 {
     if (!*v) return NULL;
     if (*v != '/' || strlen(v) > 3000) return "is not an absolute path";
-    free(s->folder);
-    s->folder = strdup(v);
-    return s->folder ? NULL : "needs more memory than there is";
+    free(*at);
+    *at = strdup(v);
+    return *at ? NULL : "needs more memory than there is";
+}
+
+static const char *set_folder(struct settings *s, const char *v)
+{
+    return set_path(&s->folder, v);
+}
+
+static const char *set_crl_folder(struct settings *s, const char *v)
+{
+    return set_path(&s->crl_folder, v);
+}
+
+static const char *set_crl_pattern(struct settings *s, const char *v)
+{
+    return crl_pattern_normal(v, s->crl_pattern, sizeof s->crl_pattern);
 }
 
 static const char *set_pattern(struct settings *s, const char *v)
@@ -124,6 +139,8 @@ static const struct {
     const char *(*number)(struct settings *s, chy_long v);
 } known[] = {{"Folder", set_folder, NULL},
              {"NamePattern", set_pattern, NULL},
+             {"CRLDirectory", set_crl_folder, NULL},
+             {"CRLFileName", set_crl_pattern, NULL},
              {"Mode", set_mode, NULL},
              {"Format", set_format, NULL},
              {"Owner", set_owner, NULL},
@@ -184,7 +201,8 @@ chy_hresult settings_load(const chy_host *host, struct settings **out)
                            .mode = 0644,
                            .owner = (uid_t)-1,
                            .group = (gid_t)-1,
-                           .pattern = "%i.cer"};
+                           .pattern = "%i.cer",
+                           .crl_pattern = "%3" CRL_PARTITION "%8%9.crl"};
     for (size_t i = 0; i < KNOWN && !CHY_FAILED(hr); i++)
         hr = read_one(host, s, i);
     if (CHY_FAILED(hr)) {
@@ -193,7 +211,10 @@ chy_hresult settings_load(const chy_host *host, struct settings **out)
     }
     warn_unknown(host);
     if (!s->folder)
-        host->vt->log(host->self, CHY_LOG_INFO, "exit-publish: no Folder, nothing is published");
+        host->vt->log(host->self, CHY_LOG_INFO,
+                      s->crl_folder
+                          ? "exit-publish: no Folder, no certificate is published"
+                          : "exit-publish: no Folder and no CRLDirectory, nothing is published");
     *out = s;
     return CHY_S_OK;
 }
@@ -201,5 +222,6 @@ chy_hresult settings_load(const chy_host *host, struct settings **out)
 void settings_free(struct settings *s)
 {
     free(s->folder);
+    free(s->crl_folder);
     free(s);
 }

@@ -394,15 +394,15 @@ static void the_event_mask(void **state)
     (void)state;
     chy_long mask = 99;
     assert_int_equal(initialize(&mask), CHY_S_OK);
-    assert_int_equal(mask, CHY_EXITEVENT_CERTISSUED);
+    assert_int_equal(mask, CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CRLISSUED);
     fake_set_long("EventFilter", CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CERTREVOKED);
     assert_int_equal(initialize(&mask), CHY_S_OK);
-    assert_int_equal(mask, 9);
+    assert_int_equal(mask, 0x29);
     assert_int_equal(initialize(NULL), CHY_E_POINTER);
     fake_unset("Folder");
     assert_int_equal(initialize(&mask), CHY_S_OK);
-    assert_int_equal(mask, 9); /* a folder named later takes effect at once */
-    assert_non_null(strstr(fake.log, "no Folder, nothing is published"));
+    assert_int_equal(mask, 0x29); /* a folder named later takes effect at once */
+    assert_non_null(strstr(fake.log, "no Folder and no CRLDirectory, nothing is published"));
     issued();
 }
 
