@@ -34,6 +34,7 @@ static struct chy_conn *take_memory(struct chy_net *net)
     if (!c) return NULL;
     c->net = net;
     c->x.conn = c;
+    c->x.file.fd = -1;
     chy_arena_init(&c->x.arena, ARENA_MAX);
     chy_buf_init(&c->x.body, ANSWER_MAX);
     chy_buf_init(&c->x.extra, EXTRA_MAX);
@@ -57,7 +58,7 @@ struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transp
     c->wait = CHY_WAIT_NONE;
     c->state = CHY_CONN_HEAD;
     c->in_n = c->in_pos = c->lingered = 0;
-    c->reading = c->eof = c->writing = c->advancing = false;
+    c->reading = c->eof = c->writing = c->filing = c->advancing = false;
     c->close_after = c->linger = c->handle_closed = c->had_turn = false;
     c->u.handle.data = c;
     c->prev = NULL;
@@ -74,6 +75,7 @@ struct chy_conn *chy_net_conn_new(struct chy_net *net, enum chy_transport transp
 void chy_net_conn_memory_free(struct chy_conn *c)
 {
     chy_tls_fini(&c->tls);
+    chy_file_close(&c->x.file);
     chy_arena_free(&c->x.arena);
     chy_buf_free(&c->x.body);
     chy_buf_free(&c->x.extra);
@@ -177,7 +179,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct chy_conn *c = handle->data;
     c->handle_closed = true;
-    if (!c->x.held) chy_net_conn_retire(c);
+    if (!c->x.held && !c->filing) chy_net_conn_retire(c);
 }
 
 void chy_net_conn_close(struct chy_conn *c)
@@ -359,6 +361,10 @@ void chy_net_conn_timeout(struct chy_conn *c, enum chy_wait wait)
         c->linger = true;
         chy_exchange_refuse(c, 408, "request: took too long (RFC 9110 15.5.9)");
         chy_net_conn_advance(c);
+        return;
+    }
+    if (wait == CHY_WAIT_WRITE && chy_net_conn_moves(c)) {
+        chy_net_conn_wait_write(c);
         return;
     }
     if (wait == CHY_WAIT_HEAD || wait == CHY_WAIT_WRITE) CHY_COUNT(c->net->refused);

@@ -2,7 +2,9 @@
  * of which must make progress within the write timeout. */
 #include "net/net_internal.h"
 
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define PIECE_MAX (256 * 1024)
 #define TLS_PIECE_MAX (64 * 1024)
@@ -10,8 +12,6 @@
  * less than a second buffer costs the kernel. */
 #define TLS_RECORD_MAX 16000
 #define COPY_MAX 4096
-
-static void push(struct chy_conn *c);
 
 static void consume(struct chy_conn *c, size_t n)
 {
@@ -53,8 +53,8 @@ static void on_written(uv_write_t *req, int status)
     }
     if (c->state == CHY_CONN_WRITE) {
         if (!c->tls.ssl) consume(c, c->write_n);
-        chy_wait_arm(c, CHY_WAIT_WRITE);
-        push(c);
+        chy_net_conn_push(c);
+        if (c->state == CHY_CONN_WRITE) chy_net_conn_wait_write(c);
     } else if (c->tls.ssl && !chy_net_conn_flush_tls(c)) {
         return;
     }
@@ -73,6 +73,16 @@ static bool write_later(struct chy_conn *c, const uv_buf_t *bufs, unsigned k)
     return true;
 }
 
+/* All that was at hand is out. */
+static void end_of_piece(struct chy_conn *c)
+{
+    if (c->x.file.left) {
+        chy_net_conn_next_piece(c);
+    } else {
+        chy_net_conn_answer_done(c);
+    }
+}
+
 static void push_plain(struct chy_conn *c)
 {
     uv_buf_t bufs[2];
@@ -85,7 +95,7 @@ static void push_plain(struct chy_conn *c)
             return;
         }
     }
-    chy_net_conn_answer_done(c);
+    end_of_piece(c);
 }
 
 bool chy_net_conn_flush_tls(struct chy_conn *c)
@@ -122,16 +132,48 @@ static void push_tls(struct chy_conn *c)
         }
         consume(c, n);
     }
-    chy_net_conn_answer_done(c);
+    end_of_piece(c);
 }
 
-static void push(struct chy_conn *c)
+void chy_net_conn_push(struct chy_conn *c)
 {
     if (c->tls.ssl) {
         push_tls(c);
     } else {
         push_plain(c);
     }
+}
+
+void chy_net_conn_join(struct chy_conn *c)
+{
+    size_t max = c->tls.ssl ? TLS_RECORD_MAX : COPY_MAX;
+    bool head_waits = c->out[0].n == c->head.n;
+    if (!head_waits || !c->out[1].n || c->head.n + c->out[1].n > max) return;
+    chy_buf_add_span(&c->head, c->out[1]);
+    if (c->head.failed) return;
+    c->out[0] = chy_buf_span(&c->head);
+    c->out[1].n = 0;
+}
+
+/* What we hold for the client, and what the kernel does that he has not acknowledged. */
+static size_t owed(const struct chy_conn *c)
+{
+    int queued = 0;
+    uv_os_fd_t fd = -1;
+    if (uv_fileno(&c->u.handle, &fd) != 0 || ioctl(fd, SIOCOUTQ, &queued) != 0) queued = 0;
+    return uv_stream_get_write_queue_size(&c->u.stream) + (size_t)queued;
+}
+
+void chy_net_conn_wait_write(struct chy_conn *c)
+{
+    c->owed = owed(c);
+    chy_wait_arm(c, CHY_WAIT_WRITE);
+}
+
+/* The disk's time is not the client's. */
+bool chy_net_conn_moves(struct chy_conn *c)
+{
+    return c->filing || owed(c) < c->owed;
 }
 
 static void compose(struct chy_conn *c)
@@ -144,7 +186,7 @@ static void compose(struct chy_conn *c)
         .status = x->status,
         .content_type = x->content_type,
         .extra = chy_buf_span(&x->extra),
-        .length = x->answer.n,
+        .length = x->length,
         .http10 = req->http10,
         .close = c->close_after,
         .no_store = api && !x->own_cache,
@@ -152,12 +194,9 @@ static void compose(struct chy_conn *c)
     chy_buf_reset(&c->head);
     chy_http_write_head(&c->head, &a, chy_net_date(c->net));
     bool body = chy_http_may_have_body(x->status) && strcmp(req->method, "HEAD") != 0;
-    c->out[1] = body ? chy_buf_span(&x->answer) : (struct chy_span){NULL, 0};
-    if (c->head.n + c->out[1].n <= (c->tls.ssl ? TLS_RECORD_MAX : COPY_MAX)) {
-        chy_buf_add_span(&c->head, c->out[1]);
-        c->out[1].n = 0;
-    }
     c->out[0] = chy_buf_span(&c->head);
+    c->out[1] = body ? chy_buf_span(&x->answer) : (struct chy_span){NULL, 0};
+    chy_net_conn_join(c);
 }
 
 void chy_net_conn_send(struct chy_conn *c)
@@ -169,9 +208,13 @@ void chy_net_conn_send(struct chy_conn *c)
     }
     CHY_COUNT(c->net->status_class[c->x.status / 100 % 6]);
     c->state = CHY_CONN_WRITE;
-    push(c);
+    if (c->x.file.left) {
+        chy_net_conn_first_piece(c);
+    } else {
+        chy_net_conn_push(c);
+    }
     if (c->state != CHY_CONN_WRITE) return;
-    chy_wait_arm(c, CHY_WAIT_WRITE);
+    chy_net_conn_wait_write(c);
     chy_room_for_answer(c);
 }
 

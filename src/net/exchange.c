@@ -22,6 +22,7 @@ void chy_net_conn_trim(struct chy_buf *b)
 
 void chy_exchange_reset(struct chy_exchange *x)
 {
+    chy_file_close(&x->file);
     chy_arena_reset(&x->arena);
     chy_net_conn_trim(&x->body);
     chy_net_conn_trim(&x->answer);
@@ -176,7 +177,7 @@ static bool own_field(const char *name)
                                        "Date",       "Content-Type",   "X-Content-Type-Options",
                                        "Keep-Alive", "Upgrade",        "Trailer"};
     for (size_t i = 0; i < CHY_ARRAY_LEN(ours); i++) {
-        if (strcasecmp(ours[i], name) == 0) return true;
+        if ((ours[i][0] | 0x20) == (name[0] | 0x20) && strcasecmp(ours[i], name) == 0) return true;
     }
     return false;
 }
@@ -193,39 +194,51 @@ void chy_exchange_set_header(struct chy_exchange *x, const char *name, const cha
     if (strcasecmp(name, "Cache-Control") == 0) x->own_cache = true;
 }
 
-static void hand_back(struct chy_exchange *x)
+void chy_exchange_answered(struct chy_exchange *x)
 {
     x->answered = true;
     if (x->held) chy_net_hand_back(x->conn->net, x);
 }
 
 /* The answer's buffer has room for this from an earlier one, or the status says it alone. */
-static void reply_without_memory(struct chy_exchange *x)
+void chy_exchange_without_memory(struct chy_exchange *x)
 {
     static const char text[] =
         "{\"type\":\"urn:chancery:problem:outofmemory\",\"title\":\"There is "
         "not enough memory\",\"status\":500}";
     x->status = 500;
+    chy_buf_reset(&x->extra); /* it was for the answer, and so was leave to keep it */
+    x->own_cache = false;
     snprintf(x->content_type, sizeof(x->content_type), "application/problem+json");
     chy_buf_reset(&x->answer);
     chy_buf_add_str(&x->answer, text);
-    if (!x->answer.failed) return;
+    if (x->answer.failed) {
+        chy_buf_reset(&x->answer);
+        x->content_type[0] = 0;
+    }
+    x->length = x->answer.n;
+}
+
+void chy_exchange_answer(struct chy_exchange *x, int status, const char *content_type)
+{
+    x->status = status >= 200 && status <= 599 ? status : 500;
+    size_t n = content_type ? strcspn(content_type, "\r\n") : 0;
+    if (n >= sizeof(x->content_type)) n = sizeof(x->content_type) - 1;
+    if (n) memcpy(x->content_type, content_type, n);
+    x->content_type[n] = 0;
     chy_buf_reset(&x->answer);
-    x->content_type[0] = 0;
 }
 
 void chy_exchange_reply(struct chy_exchange *x, int status, const char *content_type,
                         struct chy_span body)
 {
     if (x->answered) return;
-    x->status = status >= 200 && status <= 599 ? status : 500;
-    snprintf(x->content_type, sizeof(x->content_type), "%s", content_type ? content_type : "");
-    x->content_type[strcspn(x->content_type, "\r\n")] = 0;
-    chy_buf_reset(&x->answer);
+    chy_exchange_answer(x, status, content_type);
     chy_buf_add_span(&x->answer, body);
-    if (x->answer.failed) reply_without_memory(x);
+    x->length = x->answer.n;
+    if (x->answer.failed) chy_exchange_without_memory(x);
     chy_charge(x->conn, x->answer.n);
-    hand_back(x);
+    chy_exchange_answered(x);
 }
 
 void chy_exchange_reply_buf(struct chy_exchange *x, int status, const char *content_type,

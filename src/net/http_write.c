@@ -1,10 +1,7 @@
 /* Plain copying instead of printf: this runs once per answer. */
 #include "net/http_write.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include "base/text.h"
 
 #define ADD(out, lit) chy_buf_add(out, lit, sizeof(lit) - 1)
 
@@ -35,6 +32,7 @@ const char *chy_http_reason(int status)
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
     case 417: return "Expectation Failed";
     case 422: return "Unprocessable Content";
     case 428: return "Precondition Required";
@@ -49,20 +47,6 @@ const char *chy_http_reason(int status)
     case 507: return "Insufficient Storage";
     default: return status < 400 ? "Done" : "Error";
     }
-}
-
-void chy_http_date(char out[CHY_HTTP_DATE_SIZE], chy_time t)
-{
-    static const char days[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    if (t < 0) t = 0;
-    struct chy_civil c;
-    chy_civil_from_time(&c, t);
-    int day = (int)(t / (INT64_C(86400) * CHY_US_PER_S) % 7);
-    int month = c.month >= 1 && c.month <= 12 ? c.month - 1 : 0;
-    snprintf(out, CHY_HTTP_DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * day,
-             (unsigned)c.day % 100, months + 3 * month, (unsigned)c.year % 10000,
-             (unsigned)c.hour % 100, (unsigned)c.minute % 100, (unsigned)c.second % 100);
 }
 
 bool chy_http_may_have_body(int status)
@@ -108,11 +92,20 @@ void chy_http_write_head(struct chy_buf *out, const struct chy_http_answer *a, c
     ADD(out, "\r\n");
 }
 
+/* RFC 9110 5.6.2: tchar. */
+static bool is_token(unsigned char c)
+{
+    static const uint64_t allowed[2] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
+    return c < 128 && (allowed[c / 64] >> c % 64 & 1);
+}
+
 static bool good_name(const char *s)
 {
-    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "!#$%&'*+-.^_`|~";
-    return *s && s[strspn(s, token)] == 0;
+    if (!*s) return false;
+    for (; *s; s++) {
+        if (!is_token((unsigned char)*s)) return false;
+    }
+    return true;
 }
 
 static bool good_value(const char *s)

@@ -4,8 +4,7 @@
 #define CHY_NET_HTTP_WRITE_H
 
 #include "base/base.h"
-
-#define CHY_HTTP_DATE_SIZE 30
+#include "net/http_date.h"
 
 struct chy_http_answer {
     int status;
@@ -18,8 +17,6 @@ struct chy_http_answer {
 };
 
 const char *chy_http_reason(int status);
-/* "Tue, 21 Nov 2028 01:06:53 GMT" */
-void chy_http_date(char out[CHY_HTTP_DATE_SIZE], chy_time t);
 /* False for 1xx, 204 and 304 (RFC 9110 6.4.1). */
 bool chy_http_may_have_body(int status);
 void chy_http_write_head(struct chy_buf *out, const struct chy_http_answer *a, const char *date);

@@ -92,6 +92,25 @@ void chy_exchange_reply(struct chy_exchange *x, int status, const char *content_
 /* The same, unless the body could not be made whole: then a problem says so. */
 void chy_exchange_reply_buf(struct chy_exchange *x, int status, const char *content_type,
                             const struct chy_buf *body);
+/* Octets of a file, however many: read and sent piece by piece, so that memory does not grow with
+ * them. fd is taken over (closed when all is sent or the client is gone). Answers a GET or HEAD
+ * with the conditions and the range that the request names (RFC 9110 13 and 14: If-Match,
+ * If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, one range of bytes; several
+ * ranges are answered with the whole): 200, 206, 304, 412 or 416. Other methods have the whole.
+ * Headers that were set are sent with 200, 206 and 304; a 412 or 416 has none of them. Of a file
+ * that is shorter than size, the connection ends where the file does. */
+struct chy_net_file {
+    int fd;
+    uint64_t size;
+    const char *content_type;
+    const char *etag;  /* with its quotes; NULL: none */
+    chy_time modified; /* 0: not known */
+};
+void chy_exchange_reply_file(struct chy_exchange *x, const struct chy_net_file *file);
+/* The same conditions for an answer that is at hand: 200 with the body (copied), 206, 304, 412 or
+ * 416. */
+void chy_exchange_reply_tagged(struct chy_exchange *x, const char *content_type, const char *etag,
+                               chy_time modified, struct chy_span body);
 /* RFC 9457: {"type","title","status","detail","code","hresult"}; status from the code's table. */
 void chy_exchange_problem(struct chy_exchange *x, const struct chy_err *err);
 void chy_exchange_problem_status(struct chy_exchange *x, int status, const struct chy_err *err);

@@ -38,6 +38,12 @@ enum chy_net_conn_state {
     CHY_CONN_CLOSED
 };
 
+/* What of a file is still to be read; it is closed with the exchange. */
+struct chy_file_rest {
+    int fd; /* -1: none */
+    uint64_t at, left;
+};
+
 struct chy_exchange {
     struct chy_conn *conn;
     struct chy_arena arena;
@@ -45,8 +51,10 @@ struct chy_exchange {
     struct chy_match match;
     int status;
     char content_type[128];
-    struct chy_buf extra; /* header lines of the handler */
-    struct chy_buf answer;
+    struct chy_buf extra;  /* header lines of the handler */
+    struct chy_buf answer; /* or, of a file, the piece that goes out */
+    uint64_t length;       /* of the body, whether it is sent or not */
+    struct chy_file_rest file;
     bool own_cache; /* the handler said Cache-Control itself */
     bool held;
     bool answered;
@@ -67,6 +75,7 @@ struct chy_conn {
     } u;
     uv_write_t write;
     uv_shutdown_t shutdown;
+    uv_fs_t read;                 /* of the exchange's file */
     struct chy_conn *prev, *next; /* of the net's list */
     struct chy_conn *wait_prev, *wait_next;
     enum chy_wait wait;
@@ -84,11 +93,13 @@ struct chy_conn {
     struct chy_span out[2];
     size_t write_n; /* octets of the uv_write under way */
     size_t charged; /* of the net's buffered octets */
+    size_t owed;    /* what the client had not taken when its wait began */
     size_t lingered;
     enum chy_net_conn_state state;
     bool reading;
     bool eof;
     bool writing;     /* a uv_write is under way */
+    bool filing;      /* a uv_fs_read is under way: file and buffer must stay */
     bool advancing;   /* chy_net_conn_advance is on the stack */
     bool close_after; /* this answer */
     bool linger;      /* the request was not read to its end */
@@ -199,8 +210,19 @@ void chy_net_conn_memory_free(struct chy_conn *c);
 /* conn_write.c */
 void chy_net_conn_send(struct chy_conn *c); /* the exchange's answer */
 void chy_net_conn_send_interim(struct chy_conn *c);
+void chy_net_conn_push(struct chy_conn *c);
 bool chy_net_conn_flush_tls(struct chy_conn *c); /* false: closed */
+void chy_net_conn_join(struct chy_conn *c);      /* head and body, where both are small */
+void chy_net_conn_wait_write(struct chy_conn *c);
+bool chy_net_conn_moves(struct chy_conn *c); /* the client took something since then */
 void chy_net_conn_answer_done(struct chy_conn *c);
+
+/* conn_file.c */
+#define CHY_FILE_PIECE (128 * 1024)
+#define CHY_FILE_PIECE_SMALL (16 * 1024)           /* when many are sent */
+void chy_net_conn_first_piece(struct chy_conn *c); /* in front of it goes the head */
+void chy_net_conn_next_piece(struct chy_conn *c);
+void chy_file_close(struct chy_file_rest *file);
 
 /* exchange.c */
 void chy_net_conn_trim(struct chy_buf *b); /* empties; keeps the memory unless it is much */
@@ -208,6 +230,10 @@ void chy_exchange_reset(struct chy_exchange *x);
 void chy_exchange_begin(struct chy_conn *c);    /* the head is there: routes, starts the body */
 void chy_exchange_dispatch(struct chy_conn *c); /* the body is there */
 void chy_exchange_refuse(struct chy_conn *c, int status, const char *why);
+/* The two ends of every reply; between them the answer is made. */
+void chy_exchange_answer(struct chy_exchange *x, int status, const char *content_type);
+void chy_exchange_answered(struct chy_exchange *x);
+void chy_exchange_without_memory(struct chy_exchange *x); /* what there is for an answer then */
 
 /* problem.c */
 chy_hresult chy_problem_code(int status);
