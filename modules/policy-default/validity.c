@@ -90,7 +90,7 @@ static void bound_unrevocable(struct work *w, chy_time from, chy_time *end)
     chy_time last = from + w->c->hours_without_revocation * 3600 * SECOND - SECOND;
     if (!w->p || !w->p->no_revocation || *end <= last) return;
     *end = last;
-    note(w, "the validity is cut to MaxHoursWithoutRevocation %lld",
+    note(w, "the validity ends by MaxHoursWithoutRevocation (%lld hours)",
          (long long)w->c->hours_without_revocation);
 }
 

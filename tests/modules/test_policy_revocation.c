@@ -131,8 +131,8 @@ static void the_bound_of_the_lifetime(void **state)
         fake_attribute(rq, "ValidityPeriod", t[i].count ? "Days" : NULL);
         fake_attribute(rq, "ValidityPeriodUnits", t[i].count);
         if (cut)
-            snprintf(message, sizeof message, "the validity is cut to MaxHoursWithoutRevocation %d",
-                     (int)hours);
+            snprintf(message, sizeof message,
+                     "the validity ends by MaxHoursWithoutRevocation (%d hours)", (int)hours);
         lasts(t[i].seconds, message);
     }
     reset(NULL);
