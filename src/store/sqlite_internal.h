@@ -208,6 +208,7 @@ chy_hresult chy_sqlite_count(struct chy_store *s, const struct chy_query *q, int
                              struct chy_err *err);
 
 /* ---- sqlite_revoked.c ---- */
+int chy_take_register(sqlite3 *db);
 chy_hresult chy_sqlite_standing(struct chy_store *s, struct chy_span serial,
                                 struct chy_standing *out, struct chy_err *err);
 chy_hresult chy_sqlite_revoked(struct chy_store *s, const struct chy_crl_scope *scope,

@@ -71,49 +71,93 @@ struct walk {
     void *arg;
     struct chy_err *err;
     bool is_over; /* the callback wants no more */
+    bool is_bad;  /* err says why */
     struct chy_revoked r;
+    size_t n;                 /* in this piece */
     uint8_t last[SERIAL_MAX]; /* the serial behind which the next piece starts */
     size_t last_n;
 };
 
-static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *st, size_t *n)
+static const char walk_type[] = "chy_walk";
+
+static chy_time time_of(sqlite3_value *v)
 {
-    int rc;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        read_revoked(st, &w->r);
-        if (w->r.serial.n > SERIAL_MAX)
-            return chy_fail(w->err, CHY_ERROR_INVALID_DATA,
-                            "the database %s: the serial of request %d has %zu octets", w->s->path,
-                            w->r.request_id, w->r.serial.n);
-        if (++*n == PIECE) {
-            memcpy(w->last, w->r.serial.p, w->r.serial.n);
-            w->last_n = w->r.serial.n;
-        }
-        if (!w->cb(&w->r, w->arg)) {
-            w->is_over = true;
-            return CHY_S_OK;
-        }
-    }
-    if (rc == SQLITE_DONE) return CHY_S_OK;
-    return chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
+    return sqlite3_value_type(v) == SQLITE_NULL ? CHY_TIME_DEFAULT : sqlite3_value_int64(v);
 }
 
-static chy_hresult walk_piece(struct walk *w, size_t *n)
+static void refuse_serial(struct walk *w)
+{
+    w->is_bad = true;
+    chy_fail(w->err, CHY_ERROR_INVALID_DATA,
+             "the database %s: the serial of request %d has %zu octets", w->s->path,
+             w->r.request_id, w->r.serial.n);
+}
+
+/* chy_take(walk, the columns of read_revoked...): true ends the piece. A condition of the statement
+ * and no result of it: so nothing is copied or handed through the API entry by entry. */
+static void take_entry(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct walk *w = sqlite3_value_pointer(argv[0], walk_type);
+    (void)argc;
+    if (!w) {
+        sqlite3_result_error(ctx, "chy_take is the program's own", -1);
+        return;
+    }
+    struct chy_revoked *r = &w->r;
+    const void *serial = sqlite3_value_blob(argv[2]);
+    r->request_id = sqlite3_value_int(argv[1]);
+    r->serial = chy_span_of(serial, (size_t)sqlite3_value_bytes(argv[2]));
+    r->disposition = sqlite3_value_int(argv[3]);
+    r->reason = sqlite3_value_int(argv[4]);
+    r->crl_flags = sqlite3_value_int(argv[5]);
+    r->revoked_when = sqlite3_value_int64(argv[6]);
+    r->effective_when = time_of(argv[7]);
+    r->invalidity_when = time_of(argv[8]);
+    r->not_after = time_of(argv[9]);
+    if (r->serial.n > SERIAL_MAX)
+        refuse_serial(w);
+    else
+        w->is_over = !w->cb(r, w->arg);
+    sqlite3_result_int(ctx, w->is_bad || w->is_over || ++w->n == PIECE);
+}
+
+int chy_take_register(sqlite3 *db)
+{
+    return sqlite3_create_function_v2(db, "chy_take", 10, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
+                                      take_entry, NULL, NULL, NULL);
+}
+
+/* CHY_S_FALSE: that was the last piece. */
+static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *st)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_DONE) return CHY_S_FALSE;
+    if (rc != SQLITE_ROW)
+        return chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
+    if (w->is_bad) return w->err->code;
+    if (w->is_over) return CHY_S_FALSE;
+    struct chy_span last;
+    (void)chy_span_read(st, 0, NULL, &last);
+    memcpy(w->last, last.p, last.n);
+    w->last_n = last.n;
+    return CHY_S_OK;
+}
+
+static chy_hresult walk_piece(struct walk *w)
 {
     chy_hresult hr;
     struct chy_conn *c = chy_reader_take(w->s, w->err);
-    *n = 0;
     if (!c) return w->err->code;
+    w->n = 0;
     sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_REVOKED, w->err);
     if (!st) {
         hr = w->err->code;
     } else {
         sqlite3_bind_int(st, 1, w->r.shard);
         sqlite3_bind_int(st, 2, w->r.issuer_index);
-        /* No pointer would be NULL, which nothing is behind. */
         sqlite3_bind_blob64(st, 3, w->last, w->last_n, SQLITE_STATIC);
-        sqlite3_bind_int(st, 4, PIECE);
-        hr = step_piece(w, c, st, n);
+        sqlite3_bind_pointer(st, 4, w, walk_type, NULL);
+        hr = step_piece(w, c, st);
         sqlite3_reset(st);
         sqlite3_clear_bindings(st);
     }
@@ -155,13 +199,13 @@ static chy_hresult walk_next_issuer(struct walk *w, int32_t shard, int32_t from,
     chy_hresult hr = from > to
                          ? CHY_S_FALSE
                          : find_least(w, CHY_SQL_NEXT_ISSUER, bind, CHY_ARRAY_LEN(bind), &issuer);
-    size_t n = PIECE;
+    if (hr != CHY_S_OK) return hr;
     w->r.shard = shard;
     w->r.issuer_index = issuer;
     w->last_n = 0;
-    while (hr == CHY_S_OK && !w->is_over && n == PIECE)
-        hr = walk_piece(w, &n);
-    return hr;
+    while (hr == CHY_S_OK)
+        hr = walk_piece(w);
+    return hr == CHY_S_FALSE ? CHY_S_OK : hr;
 }
 
 static chy_hresult walk_shard(struct walk *w, int32_t shard, int32_t key_index)
@@ -171,7 +215,7 @@ static chy_hresult walk_shard(struct walk *w, int32_t shard, int32_t key_index)
     chy_hresult hr = CHY_S_OK;
     while (hr == CHY_S_OK && !w->is_over) {
         hr = walk_next_issuer(w, shard, from, to);
-        if (w->r.issuer_index == to) break;
+        if (hr == CHY_S_OK && w->r.issuer_index == to) break;
         from = w->r.issuer_index + 1;
     }
     return hr == CHY_S_FALSE ? CHY_S_OK : hr;

@@ -104,8 +104,10 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         "SELECT min(shard) FROM request WHERE revoked_when IS NOT NULL AND shard>?",
     [CHY_SQL_NEXT_ISSUER] = "SELECT min(issuer_index) FROM request WHERE revoked_when IS NOT NULL"
                             " AND shard=? AND issuer_index BETWEEN ? AND ?",
-    [CHY_SQL_REVOKED] = "SELECT " REVOKED " FROM request WHERE revoked_when IS NOT NULL"
-                        " AND shard=? AND issuer_index=? AND serial>? ORDER BY serial LIMIT ?",
+    /* chy_take() is handed each and ends the piece: a row comes back for that one alone. */
+    [CHY_SQL_REVOKED] = "SELECT serial FROM request WHERE revoked_when IS NOT NULL AND shard=?"
+                        " AND issuer_index=? AND serial>? AND chy_take(?," REVOKED ")"
+                        " ORDER BY serial LIMIT 1",
     [CHY_SQL_REVOKED_ONE] =
         "SELECT " REVOKED
         ",shard,issuer_index FROM request WHERE id=? AND revoked_when IS NOT NULL",

@@ -307,6 +307,16 @@ static void test_serial_when_longer_than_any_then_refused(void **state)
     assert_non_null(strstr(err.text, "the serial of request 1 has 65 octets"));
 }
 
+static void test_take_when_called_by_others_then_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct chy_conn *c = chy_reader_take((struct chy_sqlite *)f->store, NULL);
+    assert_int_equal(sqlite3_exec(c->db, "SELECT chy_take(1,2,3,4,5,6,7,8,9,10)", NULL, NULL, NULL),
+                     SQLITE_ERROR);
+    assert_string_equal(sqlite3_errmsg(c->db), "chy_take is the program's own");
+    chy_reader_give((struct chy_sqlite *)f->store, c, CHY_S_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -320,6 +330,7 @@ int main(void)
         T(test_plans),
         T(test_pieces_make_the_whole),
         T(test_serial_when_longer_than_any_then_refused),
+        T(test_take_when_called_by_others_then_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
