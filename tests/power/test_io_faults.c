@@ -12,7 +12,8 @@ enum { ROUNDS = 4, SENT = 16, LOG_PAGES = 4000 };
 struct sent {
     int32_t id;
     bool intent, final, crossed; /* acknowledged */
-    bool stays_owed;             /* nobody tried to cross its event off */
+    bool may_be_revoked, revoked, listed;
+    bool stays_owed; /* nobody tried to cross its event off */
     int64_t seq;
 };
 
@@ -78,7 +79,14 @@ static bool read_row(struct bench *b, int32_t id, struct chy_arena *a, struct ch
     return passed(b, hr, &err, "reading a row") && false;
 }
 
-static void check_row(struct bench *b, int32_t id, bool must, bool by_serial)
+static bool is_standing(const struct chy_row *row, const struct sent *s)
+{
+    if (row->disposition == CHY_DB_DISP_REVOKED) return s && s->may_be_revoked;
+    return row->disposition == CHY_DB_DISP_ISSUED && !(s && s->revoked);
+}
+
+/* s: NULL for a row of the picture. */
+static void check_row(struct bench *b, int32_t id, const struct sent *as, bool must, bool by_serial)
 {
     struct sample s;
     struct chy_row row;
@@ -86,12 +94,69 @@ static void check_row(struct bench *b, int32_t id, bool must, bool by_serial)
     fill(&s, id, CHY_DB_DISP_ISSUED);
     chy_arena_init(&a, 1 << 20);
     if (read_row(b, id, &a, &row, must, by_serial) &&
-        (row.id != id || row.disposition != CHY_DB_DISP_ISSUED ||
-         !chy_span_eq(row.serial, s.row.serial) ||
+        (row.id != id || !is_standing(&row, as) || !chy_span_eq(row.serial, s.row.serial) ||
          !chy_span_eq(row.raw_request, s.row.raw_request) ||
          !chy_span_eq(row.raw_certificate, s.row.raw_certificate)))
         BENCH_FAIL(b, "request %d is not what was acknowledged", id);
     chy_arena_free(&a);
+}
+
+struct found {
+    int32_t request_id;
+    uint64_t number;
+    int n;
+};
+
+static bool count_change(const struct chy_revocation *r, void *arg)
+{
+    struct found *f = arg;
+    f->n += r->request_id == f->request_id && r->reason == CHY_CRL_REASON_KEY_COMPROMISE;
+    return true;
+}
+
+static bool count_revoked(const struct chy_revoked *r, void *arg)
+{
+    struct found *f = arg;
+    f->n += r->request_id == f->request_id && r->disposition == CHY_DB_DISP_REVOKED;
+    return true;
+}
+
+static bool count_crl(const struct chy_crl_record *r, void *arg)
+{
+    struct found *f = arg;
+    f->n += r->number == f->number;
+    return true;
+}
+
+/* The row, the history, the way of CRLs and the way of OCSP say the same. */
+static void check_standing(struct bench *b, const struct sent *s, bool must)
+{
+    struct chy_store *store = b->f.store;
+    struct chy_err err = {0};
+    struct chy_standing now = {.request_id = 0};
+    const struct chy_crl_scope all = {.shard = -1};
+    struct found f = {.request_id = s->id, .number = (uint64_t)s->id};
+    struct sample sample;
+    fill(&sample, s->id, CHY_DB_DISP_ISSUED);
+    bool ok = passed(b, store->ops->standing(store, sample.row.serial, &now, &err), &err, "OCSP");
+    if (ok && s->revoked && now.disposition != CHY_DB_DISP_REVOKED)
+        BENCH_FAIL(b, "request %d is good for OCSP", s->id);
+    if (passed(b, store->ops->history(store, s->id, count_change, &f, &err), &err, "history")) {
+        if (f.n > 1 || (s->revoked && f.n != 1)) BENCH_FAIL(b, "%d: %d changes", s->id, f.n);
+        f.n = 0;
+    } else {
+        ok = false;
+    }
+    if (!passed(b, store->ops->revoked(store, &all, count_revoked, &f, &err), &err, "revoked"))
+        ok = false;
+    else if (s->revoked && f.n != 1)
+        BENCH_FAIL(b, "request %d is not on a CRL", s->id);
+    f.n = 0;
+    if (!passed(b, store->ops->crls(store, count_crl, &f, &err), &err, "crls"))
+        ok = false;
+    else if (s->listed && f.n != 1)
+        BENCH_FAIL(b, "the record of CRL %d is lost", s->id);
+    if (must && !ok) BENCH_FAIL(b, "reading failed: %s", err.text);
 }
 
 static bool count_row(const struct chy_row *row, void *arg)
@@ -149,13 +214,14 @@ static bool is_owed(struct bench *b, int64_t seq, bool *out)
 static void check_reads(struct bench *b, bool must)
 {
     if (b->unread) return;
-    check_row(b, 1, must, true);
-    check_row(b, b->base, must, false);
+    check_row(b, 1, NULL, must, true);
+    check_row(b, b->base, NULL, must, false);
     for (size_t i = 0; i < b->n_sent; i++) {
         const struct sent *s = &b->sent[i];
         bool owed;
         if (!s->final) continue;
-        check_row(b, s->id, must, false);
+        check_row(b, s->id, s, must, false);
+        check_standing(b, s, must);
         if (!is_owed(b, s->seq, &owed)) {
             if (must) BENCH_FAIL(b, "the outbox cannot be read");
         } else if (s->crossed && owed) {
@@ -175,7 +241,20 @@ static bool write_one(struct bench *b, struct chy_write *w, const char *what)
     return passed(b, chy_store_write_wait(b->f.store, w, &err), &err, what);
 }
 
-/* The engine's order: id, intent, final row with its event, crossing off. False: one failed. */
+/* Revoked, and a CRL that says so is recorded. */
+static bool send_revocation(struct bench *b, struct sent *sent, const struct chy_row *row)
+{
+    const struct chy_revocation r = revocation_of(row, CHY_CRL_REASON_KEY_COMPROMISE, 1000);
+    const struct chy_crl_record crl = {.number = (uint64_t)sent->id, .next_update = INT64_MAX};
+    struct chy_write w = {.kind = CHY_WRITE_REVOKE, .revocation = &r};
+    sent->may_be_revoked = true;
+    if (!(sent->revoked = write_one(b, &w, "a revocation"))) return false;
+    w = (struct chy_write){.kind = CHY_WRITE_CRL, .crl = &crl, .when = 1000};
+    return sent->listed = write_one(b, &w, "a record of a CRL");
+}
+
+/* The engine's order: id, intent, final row with its event, crossing off; of every second one its
+ * revocation instead. False: one failed. */
 static bool send_request(struct bench *b)
 {
     struct sample s;
@@ -197,7 +276,7 @@ static bool send_request(struct bench *b)
     if (!(sent->final = write_one(b, &w, "a final row"))) return false;
     sent->seq = w.outbox_seq;
     sent->stays_owed = b->n_sent % 2 == 0;
-    if (sent->stays_owed) return true;
+    if (sent->stays_owed) return send_revocation(b, sent, &s.row);
     w = (struct chy_write){.kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = sent->seq};
     return sent->crossed = write_one(b, &w, "a crossing-off");
 }
