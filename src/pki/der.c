@@ -262,13 +262,18 @@ void chy_der_close(struct chy_buf *b, size_t mark)
     put_length(b->p + mark - 1, octets, len);
 }
 
-void chy_der_add(struct chy_buf *b, uint8_t tag, struct chy_span value)
+void chy_der_add_header(struct chy_buf *b, uint8_t tag, size_t content_len)
 {
     uint8_t head[2 + sizeof(size_t)];
-    size_t n = chy_der_header_len(value.n);
+    size_t n = chy_der_header_len(content_len);
     head[0] = tag;
-    put_length(head + 1, n - 1, value.n);
+    put_length(head + 1, n - 1, content_len);
     chy_buf_add(b, head, n);
+}
+
+void chy_der_add(struct chy_buf *b, uint8_t tag, struct chy_span value)
+{
+    chy_der_add_header(b, tag, value.n);
     chy_buf_add_span(b, value);
 }
 
@@ -295,11 +300,7 @@ void chy_der_add_uint(struct chy_buf *b, struct chy_span magnitude)
         chy_der_add(b, CHY_DER_INTEGER, magnitude);
         return;
     }
-    uint8_t head[2 + sizeof(size_t)];
-    size_t n = chy_der_header_len(magnitude.n + 1);
-    head[0] = CHY_DER_INTEGER;
-    put_length(head + 1, n - 1, magnitude.n + 1);
-    chy_buf_add(b, head, n);
+    chy_der_add_header(b, CHY_DER_INTEGER, magnitude.n + 1);
     chy_buf_add(b, zero, 1);
     chy_buf_add_span(b, magnitude);
 }
@@ -317,11 +318,7 @@ void chy_der_add_null(struct chy_buf *b)
 
 void chy_der_add_bits(struct chy_buf *b, struct chy_span bits, unsigned unused)
 {
-    uint8_t head[2 + sizeof(size_t)];
-    size_t n = chy_der_header_len(bits.n + 1);
-    head[0] = CHY_DER_BIT_STRING;
-    put_length(head + 1, n - 1, bits.n + 1);
-    chy_buf_add(b, head, n);
+    chy_der_add_header(b, CHY_DER_BIT_STRING, bits.n + 1);
     chy_buf_add_byte(b, (uint8_t)unused);
     chy_buf_add_span(b, bits);
 }
@@ -333,24 +330,35 @@ static uint8_t *put_two(uint8_t *p, int v)
     return p;
 }
 
+static void add_civil(struct chy_buf *b, const struct chy_civil *c, bool utc)
+{
+    uint8_t text[15], *p = text;
+    if (c->year < 0 || c->year > 9999) {
+        b->failed = true;
+        return;
+    }
+    if (!utc) p = put_two(p, c->year / 100);
+    p = put_two(p, c->year % 100);
+    p = put_two(p, c->month);
+    p = put_two(p, c->day);
+    p = put_two(p, c->hour);
+    p = put_two(p, c->minute);
+    p = put_two(p, c->second);
+    *p++ = 'Z';
+    chy_der_add(b, utc ? CHY_DER_UTC_TIME : CHY_DER_GENERALIZED_TIME,
+                chy_span_of(text, (size_t)(p - text)));
+}
+
 void chy_der_add_time(struct chy_buf *b, chy_time t)
 {
     struct chy_civil c;
     chy_civil_from_time(&c, t);
-    if (c.year < 0 || c.year > 9999) {
-        b->failed = true;
-        return;
-    }
-    bool utc = c.year >= 1950 && c.year <= 2049;
-    uint8_t text[15], *p = text;
-    if (!utc) p = put_two(p, c.year / 100);
-    p = put_two(p, c.year % 100);
-    p = put_two(p, c.month);
-    p = put_two(p, c.day);
-    p = put_two(p, c.hour);
-    p = put_two(p, c.minute);
-    p = put_two(p, c.second);
-    *p++ = 'Z';
-    chy_der_add(b, utc ? CHY_DER_UTC_TIME : CHY_DER_GENERALIZED_TIME,
-                chy_span_of(text, (size_t)(p - text)));
+    add_civil(b, &c, c.year >= 1950 && c.year <= 2049);
+}
+
+void chy_der_add_generalized_time(struct chy_buf *b, chy_time t)
+{
+    struct chy_civil c;
+    chy_civil_from_time(&c, t);
+    add_civil(b, &c, false);
 }

@@ -77,7 +77,11 @@ void chy_der_add_null(struct chy_buf *b);
 void chy_der_add_bits(struct chy_buf *b, struct chy_span bits, unsigned unused);
 /* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5; P5); whole seconds. */
 void chy_der_add_time(struct chy_buf *b, chy_time t);
+/* Always GeneralizedTime, as OCSP and invalidityDate want it; whole seconds. */
+void chy_der_add_generalized_time(struct chy_buf *b, chy_time t);
 size_t chy_der_header_len(size_t content_len);
+/* Tag and length alone, of content that is added later or elsewhere. */
+void chy_der_add_header(struct chy_buf *b, uint8_t tag, size_t content_len);
 
 /* Object identifiers. */
 bool chy_oid_valid(struct chy_span value); /* content octets: whole arcs, each minimal */

@@ -24,7 +24,14 @@ extern const struct chy_span chy_oid_basic_constraints, chy_oid_key_usage, chy_o
     chy_oid_subject_key_id, chy_oid_authority_key_id, chy_oid_subject_alt_name,
     chy_oid_certificate_policies, chy_oid_crl_distribution_points, chy_oid_authority_info_access,
     chy_oid_name_constraints, chy_oid_ms_template_name, chy_oid_ms_template_info, chy_oid_ms_sid,
-    chy_oid_ms_ca_version, chy_oid_ocsp_nocheck;
+    chy_oid_ms_ca_version, chy_oid_ocsp_nocheck, chy_oid_freshest_crl, chy_oid_no_rev_avail;
+/* Of CRLs (RFC 5280 5.2; Microsoft's two: MS-CSRA) and their entries (5.3). */
+extern const struct chy_span chy_oid_crl_number, chy_oid_delta_crl_indicator,
+    chy_oid_issuing_distribution_point, chy_oid_ms_next_publish, chy_oid_ms_published_crl_locations,
+    chy_oid_reason_code, chy_oid_invalidity_date;
+/* Of OCSP (RFC 6960 4.4). */
+extern const struct chy_span chy_oid_ocsp_basic, chy_oid_ocsp_nonce, chy_oid_ocsp_response_types,
+    chy_oid_ocsp_archive_cutoff, chy_oid_ocsp_preferred_sig_algs;
 
 /* Values. *_add appends the DER; *_parse is strict and complete. */
 struct chy_basic_constraints {
@@ -57,7 +64,9 @@ void chy_ski_add(struct chy_buf *out, struct chy_span key_id);
 bool chy_ski_parse(struct chy_span value, struct chy_span *key_id);
 void chy_aki_add(struct chy_buf *out, struct chy_span key_id); /* keyIdentifier only */
 bool chy_aki_parse(struct chy_span value, struct chy_span *key_id);
-void chy_cdp_add(struct chy_buf *out, const char *const *urls, size_t n); /* one point, all URLs */
+/* One point, all URLs. freshestCRL has the same syntax (RFC 5280 4.2.1.15). */
+void chy_cdp_add(struct chy_buf *out, const char *const *urls, size_t n);
+bool chy_cdp_first_url(struct chy_span value, struct chy_span *url); /* false: none, or no DER */
 void chy_aia_add(struct chy_buf *out, const char *const *ca_issuers, size_t n,
                  const char *const *ocsp, size_t m);
 void chy_policies_add(struct chy_buf *out, const struct chy_span *oids, size_t n);

@@ -21,6 +21,20 @@ OID(chy_oid_ms_template_info, "\x2b\x06\x01\x04\x01\x82\x37\x15\x07");
 OID(chy_oid_ms_sid, "\x2b\x06\x01\x04\x01\x82\x37\x19\x02");
 OID(chy_oid_ms_ca_version, "\x2b\x06\x01\x04\x01\x82\x37\x15\x01");
 OID(chy_oid_ocsp_nocheck, "\x2b\x06\x01\x05\x05\x07\x30\x01\x05");
+OID(chy_oid_freshest_crl, "\x55\x1d\x2e");
+OID(chy_oid_no_rev_avail, "\x55\x1d\x38");
+OID(chy_oid_crl_number, "\x55\x1d\x14");
+OID(chy_oid_delta_crl_indicator, "\x55\x1d\x1b");
+OID(chy_oid_issuing_distribution_point, "\x55\x1d\x1c");
+OID(chy_oid_ms_next_publish, "\x2b\x06\x01\x04\x01\x82\x37\x15\x04");
+OID(chy_oid_ms_published_crl_locations, "\x2b\x06\x01\x04\x01\x82\x37\x15\x0e");
+OID(chy_oid_reason_code, "\x55\x1d\x15");
+OID(chy_oid_invalidity_date, "\x55\x1d\x18");
+OID(chy_oid_ocsp_basic, "\x2b\x06\x01\x05\x05\x07\x30\x01\x01");
+OID(chy_oid_ocsp_nonce, "\x2b\x06\x01\x05\x05\x07\x30\x01\x02");
+OID(chy_oid_ocsp_response_types, "\x2b\x06\x01\x05\x05\x07\x30\x01\x04");
+OID(chy_oid_ocsp_archive_cutoff, "\x2b\x06\x01\x05\x05\x07\x30\x01\x06");
+OID(chy_oid_ocsp_preferred_sig_algs, "\x2b\x06\x01\x05\x05\x07\x30\x01\x08");
 
 void chy_basic_constraints_add(struct chy_buf *out, const struct chy_basic_constraints *bc)
 {
@@ -148,6 +162,25 @@ void chy_cdp_add(struct chy_buf *out, const char *const *urls, size_t n)
     chy_der_close(out, name);
     chy_der_close(out, point);
     chy_der_close(out, list);
+}
+
+/* CRLDistributionPoints ::= SEQUENCE OF SEQUENCE { [0] { [0] fullName GeneralNames } … } */
+bool chy_cdp_first_url(struct chy_span value, struct chy_span *url)
+{
+    struct chy_der top = chy_der_of(value), list, point, name, full;
+    struct chy_tlv t;
+    if (!chy_der_strict(value) || !chy_der_enter(&top, CHY_DER_SEQUENCE, &list)) return false;
+    while (chy_der_enter(&list, CHY_DER_SEQUENCE, &point)) {
+        if (!chy_der_enter(&point, CHY_DER_CTX_C(0), &name) ||
+            !chy_der_enter(&name, CHY_DER_CTX_C(0), &full))
+            continue;
+        while (chy_der_read(&full, &t)) {
+            if (t.tag != CHY_DER_CTX(CHY_GN_URI)) continue;
+            *url = t.value;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void add_access(struct chy_buf *out, const char *method, const char *url)

@@ -179,6 +179,41 @@ static void test_time_written_changes_form_in_2050(void **state)
     chy_buf_free(&b);
 }
 
+static void test_generalized_time_whatever_the_year(void **state)
+{
+    (void)state;
+    struct chy_buf b;
+    chy_time t;
+    chy_buf_init(&b, 100);
+    assert_true(chy_time_parse("2026-11-21T01:02:03.9Z", &t));
+    chy_der_add_generalized_time(&b, t);
+    expect_hex(&b, "180f32303236313132313031303230335a");
+    chy_der_add_generalized_time(&b, t + INT64_C(8000) * 366 * 86400 * CHY_US_PER_S);
+    assert_true(b.failed);
+    chy_buf_free(&b);
+}
+
+static void test_headers_of_content_that_is_elsewhere(void **state)
+{
+    static const struct {
+        size_t n;
+        const char *hex;
+    } cases[] = {{0, "3000"},
+                 {127, "307f"},
+                 {128, "308180"},
+                 {65536, "3083010000"},
+                 {UINT32_MAX, "3084ffffffff"}};
+    (void)state;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(cases); i++) {
+        struct chy_buf b;
+        chy_buf_init(&b, 100);
+        chy_der_add_header(&b, CHY_DER_SEQUENCE, cases[i].n);
+        expect_hex(&b, cases[i].hex);
+        assert_int_equal(b.n, chy_der_header_len(cases[i].n));
+        chy_buf_free(&b);
+    }
+}
+
 static void test_bits_unused_are_zero(void **state)
 {
     (void)state;
@@ -321,6 +356,8 @@ int main(void)
         cmocka_unit_test(test_int_is_minimal_and_fits),
         cmocka_unit_test(test_time_reads_rfc5280_forms_only),
         cmocka_unit_test(test_time_written_changes_form_in_2050),
+        cmocka_unit_test(test_generalized_time_whatever_the_year),
+        cmocka_unit_test(test_headers_of_content_that_is_elsewhere),
         cmocka_unit_test(test_bits_unused_are_zero),
         cmocka_unit_test(test_strict_looks_inside),
         cmocka_unit_test(test_strict_bounds_the_depth),

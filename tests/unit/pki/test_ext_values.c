@@ -226,6 +226,38 @@ static void test_what_is_read(void **state)
     assert_true(chy_span_eq(oids[1], CHY_SPAN_STR("\x2b")));
 }
 
+static void test_the_first_url_of_distribution_points(void **state)
+{
+    static const char *const urls[] = {"http://a.test/1", "ldap://a.test/cn=x?y"};
+    static const struct {
+        const char *der, *url;
+    } rows[] = {
+        {"30{30{a0{a0{86{'a:b'}}}}}", "a:b"},
+        {"30{30{81{0640}}30{a0{a0{a4{3000}86{'a:b'}86{'c:d'}}}}}", "a:b"},
+        {"30{30{a0{a0{a4{3000}}}}30{a0{a0{86{'c:d'}}}}}", "c:d"},
+        {"30{30{a0{a0{a4{3000}}}}}", NULL},
+        {"30{30{a0{a1{30{06{550403}0c{'x'}}}}}}", NULL},
+        {"30{}", NULL},
+        {"", NULL},
+        {"31{30{a0{a0{86{'a:b'}}}}}", NULL},
+        {"30{30{a0{a0{86{'a:b'}}}}}00", NULL},
+    };
+    struct chy_buf b;
+    struct chy_span url;
+    (void)state;
+    chy_buf_init(&b, 4096);
+    chy_cdp_add(&b, urls, 2);
+    assert_true(chy_cdp_first_url(chy_buf_span(&b), &url));
+    assert_true(chy_span_eq(url, chy_span_cstr(urls[0])));
+    for (size_t i = 0; i < CHY_ARRAY_LEN(rows); i++) {
+        chy_buf_reset(&b);
+        der(&b, rows[i].der);
+        assert_int_equal(chy_cdp_first_url(chy_buf_span(&b), &url), rows[i].url != NULL);
+        if (rows[i].url) assert_true(chy_span_eq(url, chy_span_cstr(rows[i].url)));
+    }
+    chy_buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_one_point_and_the_key_identifier),
         cmocka_unit_test(test_what_is_taken_and_refused),
         cmocka_unit_test(test_what_is_read),
+        cmocka_unit_test(test_the_first_url_of_distribution_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
