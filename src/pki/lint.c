@@ -14,21 +14,41 @@ static const struct chy_lint_rule rules[CHY_LR_COUNT] = {CHY_LINT_RULES(RULE)};
 const struct chy_lint_rule *const chy_lint_rules[] = {CHY_LINT_RULES(RULE) NULL};
 #undef RULE
 
-void chy_lint_find(struct chy_lint *l, enum chy_lint_id id, const char *fmt, ...)
+static void CHY_PRINTF(3, 0)
+    note(struct chy_lint_report *r, enum chy_lint_id id, const char *fmt, va_list ap)
 {
-    struct chy_lint_report *r = l->out;
     if (rules[id].severity == CHY_LINT_ERROR) r->errors++;
     if (rules[id].severity == CHY_LINT_WARNING) r->warnings++;
     if (r->n == CHY_ARRAY_LEN(r->finding)) return;
     struct chy_lint_finding *f = &r->finding[r->n++];
     f->rule = &rules[id];
-    va_list ap;
-    va_start(ap, fmt);
     (void)vsnprintf(f->detail, sizeof f->detail, fmt, ap);
-    va_end(ap);
     for (char *c = f->detail; *c; c++) {
         if (*c < ' ' || *c > '~') *c = '?';
     }
+}
+
+void chy_lint_find(struct chy_lint *l, enum chy_lint_id id, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    note(l->out, id, fmt, ap);
+    va_end(ap);
+}
+
+void chy_lint_note(struct chy_lint_report *r, enum chy_lint_id id, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    note(r, id, fmt, ap);
+    va_end(ap);
+}
+
+void chy_lint_clear(struct chy_lint_report *r)
+{
+    r->n = 0;
+    r->errors = 0;
+    r->warnings = 0;
 }
 
 static const struct {
@@ -60,6 +80,7 @@ static const struct {
     {CHY_LX_MS_PREVIOUS_HASH, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x02")},
     {CHY_LX_MS_APP_POLICIES, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x0a")},
     {CHY_LX_MS_SID, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x19\x02")},
+    {CHY_LX_NO_REV, CHY_LINT_OID("\x55\x1d\x38")},
 };
 
 static void classify(struct chy_lint *l, const struct chy_ext *e)
@@ -172,9 +193,7 @@ void chy_lint_tbs(struct chy_span tbs, const struct chy_lint_issuer *issuer,
                   struct chy_lint_report *out)
 {
     struct chy_lint l = {.out = out, .ca = issuer, .tbs = tbs, .path_len = -1};
-    out->n = 0;
-    out->errors = 0;
-    out->warnings = 0;
+    chy_lint_clear(out);
     if (tbs.n == 0 || !chy_der_strict(tbs)) {
         chy_lint_find(&l, CHY_LR_TBS_DER, "%zu octets are not one strict DER value", tbs.n);
         return;

@@ -24,6 +24,7 @@ static const struct chy_span may_be_critical[] = {
     CHY_LINT_OID("\x55\x1d\x25"),
     CHY_LINT_OID("\x55\x1d\x2e"),
     CHY_LINT_OID("\x55\x1d\x36"),
+    CHY_LINT_OID("\x55\x1d\x38"),
     CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x01"),
     CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x03"),
     CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x07"),

@@ -67,8 +67,7 @@ static bool two_digits(const uint8_t *p, int *out)
     return true;
 }
 
-/* RFC 5280 4.1.2.5.1 and 4.1.2.5.2: YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ, and a date that exists. */
-static bool read_time(const struct chy_tlv *t, chy_time *out)
+bool chy_lint_time(const struct chy_tlv *t, chy_time *out)
 {
     bool utc = t->tag == CHY_DER_UTC_TIME;
     struct chy_span s = t->value;
@@ -98,7 +97,7 @@ static bool read_time(const struct chy_tlv *t, chy_time *out)
 
 static bool check_time(struct chy_lint *l, const char *what, const struct chy_tlv *t, chy_time *out)
 {
-    if (!read_time(t, out)) {
+    if (!chy_lint_time(t, out)) {
         chy_lint_find(l, CHY_LR_VALIDITY_FORM, "%s is '%.*s'", what,
                       (int)(t->value.n < 40 ? t->value.n : 40), (const char *)t->value.p);
         return false;

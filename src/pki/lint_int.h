@@ -39,6 +39,7 @@ enum chy_lint_ext_id {
     CHY_LX_MS_PREVIOUS_HASH,
     CHY_LX_MS_APP_POLICIES,
     CHY_LX_MS_SID,
+    CHY_LX_NO_REV,
     CHY_LX_COUNT
 };
 
@@ -93,6 +94,14 @@ struct chy_lint {
 
 /* Notes that the rule is broken; octets that do not print become '?'. */
 void chy_lint_find(struct chy_lint *l, enum chy_lint_id id, const char *fmt, ...) CHY_PRINTF(3, 4);
+
+/* The same where there is no certificate. */
+void chy_lint_note(struct chy_lint_report *r, enum chy_lint_id id, const char *fmt, ...)
+    CHY_PRINTF(3, 4);
+void chy_lint_clear(struct chy_lint_report *r);
+/* YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ as the tag says (RFC 5280 4.1.2.5.1, 4.1.2.5.2), and a date that
+ * exists. */
+bool chy_lint_time(const struct chy_tlv *t, chy_time *out);
 
 void chy_lint_fields(struct chy_lint *l);
 void chy_lint_names(struct chy_lint *l);

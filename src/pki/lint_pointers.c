@@ -1,5 +1,5 @@
-/* Lint: the extensions that point elsewhere: distribution points and access locations.
- * RFC 5280 4.2.1.13, 4.2.1.15, 4.2.2. */
+/* Lint: the extensions that point elsewhere: distribution points and access locations, and the one
+ * that says that there is nothing to point to. RFC 5280 4.2.1.13, 4.2.1.15, 4.2.2; RFC 9608. */
 #include "pki/lint_int.h"
 
 #include <string.h>
@@ -279,12 +279,45 @@ static void check_sia(struct chy_lint *l)
     if (e->critical) chy_lint_find(l, CHY_LR_SIA_NOT_CRITICAL, "it is critical");
 }
 
+static bool has_ocsp(const struct chy_ext *aia)
+{
+    struct chy_der outer, list, access;
+    struct chy_span method;
+    if (!aia) return false;
+    outer = chy_der_of(aia->value);
+    if (!chy_der_enter(&outer, CHY_DER_SEQUENCE, &list)) return false;
+    while (chy_der_enter(&list, CHY_DER_SEQUENCE, &access)) {
+        if (chy_der_expect(&access, CHY_DER_OID, &method) && chy_span_eq(method, OID_OCSP))
+            return true;
+    }
+    return false;
+}
+
+static void check_no_rev_avail(struct chy_lint *l)
+{
+    const struct chy_ext *e = l->known[CHY_LX_NO_REV];
+    if (!e) return;
+    if (!chy_span_eq(e->value, CHY_SPAN_STR("\x05\x00"))) {
+        chy_lint_find(l, CHY_LR_NO_REV_VALUE, "value of %zu octets", e->value.n);
+    }
+    if (e->critical) chy_lint_find(l, CHY_LR_NO_REV_NOT_CRITICAL, "it is critical");
+    if (l->is_ca) chy_lint_find(l, CHY_LR_NO_REV_CA, "it stands in a CA certificate");
+    bool ocsp = has_ocsp(l->known[CHY_LX_AIA]);
+    if (l->known[CHY_LX_CDP] || l->known[CHY_LX_FRESHEST] || ocsp) {
+        chy_lint_find(l, CHY_LR_NO_REV_POINTERS, "%s stands too",
+                      l->known[CHY_LX_CDP]        ? "cRLDistributionPoints"
+                      : l->known[CHY_LX_FRESHEST] ? "freshestCRL"
+                                                  : "an OCSP responder");
+    }
+}
+
 void chy_lint_pointers(struct chy_lint *l)
 {
     check_cdp(l);
     check_freshest(l);
     check_aia(l);
     check_sia(l);
+    check_no_rev_avail(l);
     if (!l->ca && (l->known[CHY_LX_CDP] || l->known[CHY_LX_AIA])) {
         chy_lint_find(l, CHY_LR_SELF_POINTERS, "cRLDistributionPoints or authorityInfoAccess");
     }

@@ -261,7 +261,13 @@
       "subjectInfoAccess is not critical")                                                         \
     X(SIA_STRUCTURE, "sia-structure", ERROR, "RFC 5280 4.2.2.2",                                   \
       "subjectInfoAccess is well-formed and not empty")                                            \
-    X(SIA_URI, "sia-uri", ERROR, "RFC 5280 4.2.2.2", "its URLs are absolute")
+    X(SIA_URI, "sia-uri", ERROR, "RFC 5280 4.2.2.2", "its URLs are absolute")                      \
+    X(NO_REV_VALUE, "no-rev-avail-value", ERROR, "RFC 9608 2", "the value of noRevAvail is NULL")  \
+    X(NO_REV_NOT_CRITICAL, "no-rev-avail-not-critical", ERROR, "RFC 9608 2",                       \
+      "noRevAvail is not critical")                                                                \
+    X(NO_REV_CA, "no-rev-avail-not-in-ca", ERROR, "RFC 9608 3", "a CA has no noRevAvail")          \
+    X(NO_REV_POINTERS, "no-rev-avail-alone", ERROR, "RFC 9608 3",                                  \
+      "beside noRevAvail nothing points to a CRL or an OCSP responder")
 
 #define CHY_LINT_POLICY_RULES(X)                                                                   \
     X(CP_STRUCTURE, "cp-structure", ERROR, "RFC 5280 4.2.1.4",                                     \
@@ -393,6 +399,107 @@
       "application policies and extKeyUsage say the same")                                         \
     X(MS_SID, "ms-sid", WARNING, "MS-WCCE 2.2.2.7", "the security extension holds a SID")
 
+#define CHY_LINT_CRL_RULES(X)                                                                      \
+    X(CRL_STRUCTURE, "crl-structure", ERROR, "RFC 5280 5.1",                                       \
+      "the fields stand in their order, in strict DER")                                            \
+    X(CRL_LENGTHS, "crl-lengths", ERROR, "X.690 10.1",                                             \
+      "the lengths that are announced are those of what is signed")                                \
+    X(CRL_VERSION, "crl-version-2", ERROR, "RFC 5280 5.1.2.1", "the version is v2")                \
+    X(CRL_SIG_ALG, "crl-sig-alg-equals-issuer", ERROR, "RFC 5280 5.1.2.2",                         \
+      "the inner algorithm is the one that will sign")                                             \
+    X(CRL_ISSUER, "crl-issuer-equals-ca-subject", ERROR, "RFC 5280 5.1.2.3",                       \
+      "the issuer is the CA's subject octet for octet")                                            \
+    X(CRL_TIME, "crl-time-form", ERROR, "RFC 5280 5.1.2.4",                                        \
+      "times have seconds, no fraction, end in Z: UTCTime through 2049, GeneralizedTime from "     \
+      "2050")                                                                                      \
+    X(CRL_NEXT, "crl-next-update", ERROR, "RFC 5280 5.1.2.5",                                      \
+      "nextUpdate is there, after thisUpdate")                                                     \
+    X(CRL_LIST, "crl-entries-not-empty", ERROR, "RFC 5280 5.1.2.6",                                \
+      "a list of entries has at least one")                                                        \
+    X(CRL_ENTRY, "crl-entry-structure", ERROR, "RFC 5280 5.1",                                     \
+      "an entry is a serial number, a time and extensions, in strict DER")                         \
+    X(CRL_SERIAL, "crl-entry-serial", ERROR, "RFC 5280 4.1.2.2",                                   \
+      "a serial number is positive and has at most 20 octets")                                     \
+    X(CRL_ENTRY_TIME, "crl-entry-time-form", ERROR, "RFC 5280 5.1.2.6",                            \
+      "the date of a revocation has the form of the list's own times")                             \
+    X(CRL_ENTRY_RANGE, "crl-entry-time-range", ERROR, "RFC 5280 5.1.2.6",                          \
+      "a revocation dates from 1970 or later, and not from after nextUpdate")                      \
+    X(CRL_ENTRY_LIST, "crl-entry-ext-not-empty", ERROR, "RFC 5280 5.1.2.6",                        \
+      "a list of entry extensions has at least one")                                               \
+    X(CRL_ENTRY_TWICE, "crl-entry-ext-duplicate", ERROR, "RFC 5280 5.3",                           \
+      "each entry extension stands once")                                                          \
+    X(CRL_ENTRY_CRITICAL, "crl-entry-ext-not-critical", ERROR, "RFC 5280 5.3",                     \
+      "reasonCode and invalidityDate are not critical, nor is what nobody here knows")             \
+    X(CRL_REASON, "crl-entry-reason", ERROR, "RFC 5280 5.3.1",                                     \
+      "a reason is one of those that are defined")                                                 \
+    X(CRL_REASON_ZERO, "crl-entry-reason-not-zero", WARNING, "RFC 5280 5.3.1",                     \
+      "an unspecified reason is left out")                                                         \
+    X(CRL_REMOVE, "crl-entry-remove-in-delta", ERROR, "RFC 5280 5.3.1",                            \
+      "removeFromCRL stands only in a delta CRL")                                                  \
+    X(CRL_INVALIDITY, "crl-entry-invalidity-date", ERROR, "RFC 5280 5.3.2",                        \
+      "invalidityDate is a GeneralizedTime with seconds, ending in Z")                             \
+    X(CRL_EXT_TWICE, "crl-ext-duplicate", ERROR, "RFC 5280 5.2", "each extension stands once")     \
+    X(CRL_EXT_CRITICAL, "crl-ext-unknown-critical", ERROR, "RFC 5280 5.2",                         \
+      "no critical extension that nobody here knows")                                              \
+    X(CRL_EXT_DER, "crl-ext-value-der", WARNING, "RFC 5280 5.2",                                   \
+      "the value of any extension is strict DER")                                                  \
+    X(CRL_AKI, "crl-aki-present", ERROR, "RFC 5280 5.2.1", "the list names the issuer's key")      \
+    X(CRL_AKI_EQUALS, "crl-aki-equals-issuer", ERROR, "RFC 5280 5.2.1",                            \
+      "authorityKeyIdentifier is the issuer's subjectKeyIdentifier")                               \
+    X(CRL_NUMBER, "crl-number-present", ERROR, "RFC 5280 5.2.3", "the list has a CRL number")      \
+    X(CRL_NUMBER_FORM, "crl-number-form", ERROR, "RFC 5280 5.2.3",                                 \
+      "a CRL number is not negative and has at most 20 octets")                                    \
+    X(CRL_NOT_CRITICAL, "crl-ext-not-critical", ERROR, "RFC 5280 5.2",                             \
+      "authorityKeyIdentifier, CRL number and freshestCRL are not critical")                       \
+    X(CRL_IS_CRITICAL, "crl-ext-critical", ERROR, "RFC 5280 5.2",                                  \
+      "delta CRL indicator and issuingDistributionPoint are critical")                             \
+    X(CRL_DELTA_BASE, "crl-delta-base", ERROR, "RFC 5280 5.2.4",                                   \
+      "the base of a delta CRL has a number that is not above its own")                            \
+    X(CRL_IDP, "crl-idp-structure", ERROR, "RFC 5280 5.2.5",                                       \
+      "issuingDistributionPoint is well-formed, says something, and leaves DEFAULT FALSE out")     \
+    X(CRL_IDP_URI, "crl-idp-uri", ERROR, "RFC 5280 5.2.5",                                         \
+      "a distribution point has a URL, and its URLs are absolute and well-formed")                 \
+    X(CRL_IDP_SCOPE, "crl-idp-scope", ERROR, "RFC 5280 5.2.5",                                     \
+      "the list is of one issuer, of all reasons, and of one kind of certificates at most")        \
+    X(CRL_FRESHEST, "crl-freshest-structure", ERROR, "RFC 5280 5.2.6",                             \
+      "freshestCRL is well-formed and has a URL")                                                  \
+    X(CRL_FRESHEST_BASE, "crl-freshest-on-base", ERROR, "RFC 5280 5.2.6",                          \
+      "a delta CRL has no freshestCRL")
+
+#define CHY_LINT_OCSP_RULES(X)                                                                     \
+    X(OR_STRUCTURE, "ocsp-response-structure", ERROR, "RFC 6960 4.2.1",                            \
+      "the fields stand in their order, in strict DER")                                            \
+    X(OR_VERSION, "ocsp-response-version", ERROR, "X.690 11.5",                                    \
+      "the version is the default, and left out")                                                  \
+    X(OR_RESPONDER, "ocsp-response-responder", ERROR, "RFC 6960 4.2.2.3",                          \
+      "the responder is a name that is not empty or the 20 octets of a key's hash")                \
+    X(OR_TIME, "ocsp-response-time-form", ERROR, "RFC 6960 4.2.2.1",                               \
+      "times are GeneralizedTime with seconds, no fraction, ending in Z")                          \
+    X(OR_PRODUCED, "ocsp-response-produced", ERROR, "RFC 6960 4.2.2.1",                            \
+      "producedAt is not ahead of the clock")                                                      \
+    X(OR_EMPTY, "ocsp-response-not-empty", ERROR, "RFC 6960 4.2.1",                                \
+      "there is at least one response")                                                            \
+    X(OR_CERT_ID, "ocsp-response-cert-id", ERROR, "RFC 6960 4.1.1",                                \
+      "a CertID is two hashes of the length of their algorithm and a number")                      \
+    X(OR_STATUS, "ocsp-response-status", ERROR, "RFC 6960 4.2.1",                                  \
+      "a status is good, revoked or unknown, and well-formed")                                     \
+    X(OR_REASON, "ocsp-response-reason", ERROR, "RFC 5280 5.3.1",                                  \
+      "a reason is one of those that are defined, and not unspecified or removeFromCRL")           \
+    X(OR_REVOKED, "ocsp-response-revoked", ERROR, "RFC 6960 4.2.1",                                \
+      "a revocation is not later than producedAt")                                                 \
+    X(OR_THIS, "ocsp-response-this-update", ERROR, "RFC 6960 4.2.2.1",                             \
+      "thisUpdate is not later than producedAt")                                                   \
+    X(OR_NEXT, "ocsp-response-next-update", ERROR, "RFC 6960 4.2.2.1",                             \
+      "nextUpdate is later than thisUpdate")                                                       \
+    X(OR_EXT_TWICE, "ocsp-response-ext-duplicate", ERROR, "RFC 6960 4.4",                          \
+      "each extension stands once")                                                                \
+    X(OR_EXT_CRITICAL, "ocsp-response-ext-critical", ERROR, "RFC 6960 4.4",                        \
+      "no critical extension that nobody here knows")                                              \
+    X(OR_NONCE, "ocsp-response-nonce", ERROR, "RFC 9654 2.1",                                      \
+      "a nonce is an OCTET STRING of 1 to 32 octets")                                              \
+    X(OR_CUTOFF, "ocsp-response-archive-cutoff", ERROR, "RFC 6960 4.4.4",                          \
+      "an archive cutoff is a time not later than producedAt")
+
 #define CHY_LINT_RULES(X)                                                                          \
     CHY_LINT_FIELD_RULES(X)                                                                        \
     CHY_LINT_NAME_RULES(X)                                                                         \
@@ -402,6 +509,8 @@
     CHY_LINT_POLICY_RULES(X)                                                                       \
     CHY_LINT_ALT_NAME_RULES(X)                                                                     \
     CHY_LINT_CONSTRAINT_RULES(X)                                                                   \
-    CHY_LINT_OTHER_RULES(X)
+    CHY_LINT_OTHER_RULES(X)                                                                        \
+    CHY_LINT_CRL_RULES(X)                                                                          \
+    CHY_LINT_OCSP_RULES(X)
 
 #endif

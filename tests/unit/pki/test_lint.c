@@ -296,6 +296,12 @@ static void test_good_samples_break_no_rule(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Rules about CRLs and OCSP responses have their samples in tests of their own. */
+static bool is_of_status(const struct chy_lint_rule *rule)
+{
+    return strncmp(rule->id, "crl-", 4) == 0 || strncmp(rule->id, "ocsp-response-", 14) == 0;
+}
+
 static void test_every_rule_has_a_bad_sample_and_says_what_it_is(void **state)
 {
     (void)state;
@@ -303,7 +309,7 @@ static void test_every_rule_has_a_bad_sample_and_says_what_it_is(void **state)
     for (size_t k = 0; chy_lint_rules[k]; k++) {
         const struct chy_lint_rule *rule = chy_lint_rules[k];
         assert_true(rule->id[0] && rule->section[0] && rule->text[0]);
-        bool found = false;
+        bool found = is_of_status(rule);
         for (size_t i = 0; i < CHY_ARRAY_LEN(rows); i++)
             found = found || strcmp(rows[i].rule, rule->id) == 0;
         if (!found) {

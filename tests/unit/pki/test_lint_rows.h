@@ -20,6 +20,15 @@
 #define NOTICE(content) EXT_CP("30{30{" OID_POLICY_A "30{30{06{2b06010505070202}" content "}}}}")
 #define EXT_AIA_ONE(method, location) EXT_AIA("30{30{06{2b060105050730" method "}" location "}}")
 #define EXT_FRESHEST(critical, value) EXT("551d2e", critical, value)
+#define NO_REV_AVAIL(critical, value) EXT("551d38", critical, value)
+#define NO_CDP                                                                                     \
+    {                                                                                              \
+        CDP, NULL                                                                                  \
+    }
+#define NO_OCSP                                                                                    \
+    {                                                                                              \
+        AIA, EXT_AIA_ONE("02", URL("'http://a/ca'"))                                               \
+    }
 #define EXT_SIA(value) EXT("2b0601050507010b", "", value)
 #define EXT_IAN(critical, value) EXT("551d12", critical, value)
 #define EXT_MS(arcs, value) EXT("2b060104018237" arcs, "", value)
@@ -651,6 +660,26 @@ static const struct row rows[] = {
      ca,
      {{OTHER, EXT_SIA("30{30{06{2b06010505073005}" URL("'/repo'") "}}")}},
      {{OTHER, EXT_SIA("30{30{06{2b06010505073005}" URL("'rsync://a/repo/'") "}}")}}},
+    {"no-rev-avail-value",
+     leaf,
+     {NO_CDP, NO_OCSP, {OTHER, NO_REV_AVAIL("", "3000")}},
+     {NO_CDP, NO_OCSP, {OTHER, NO_REV_AVAIL("", "0500")}}},
+    {"no-rev-avail-value",
+     leaf,
+     {NO_CDP, NO_OCSP, {OTHER, NO_REV_AVAIL("", "05000500")}},
+     {{END, NULL}}},
+    {"no-rev-avail-not-critical",
+     leaf,
+     {NO_CDP, NO_OCSP, {OTHER, NO_REV_AVAIL(CRIT, "0500")}},
+     {{END, NULL}}},
+    {"no-rev-avail-not-in-ca", ca, {{OTHER, NO_REV_AVAIL("", "0500")}}, {{END, NULL}}},
+    {"no-rev-avail-alone", leaf, {NO_OCSP, {OTHER, NO_REV_AVAIL("", "0500")}}, {NO_OCSP}},
+    {"no-rev-avail-alone", leaf, {NO_CDP, {OTHER, NO_REV_AVAIL("", "0500")}}, {NO_CDP}},
+    {"no-rev-avail-alone",
+     leaf,
+     {NO_OCSP,
+      {OTHER, NO_REV_AVAIL("", "0500") EXT_FRESHEST("", "30{" POINT(URL("'http://a/d'")) "}")}},
+     {NO_OCSP, {OTHER, EXT_FRESHEST("", "30{" POINT(URL("'http://a/d'")) "}")}}},
 
     {"cp-not-critical",
      leaf,
