@@ -3,7 +3,7 @@
 # It links the layers whose headers it includes.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/fuzz_*.c)
 # Inputs that are DER are changed element by element.
-set(fuzz_der cert csr ext name)
+set(fuzz_der cert crl csr ext name ocsp_request)
 foreach(source ${fuzz_targets})
   get_filename_component(target ${source} NAME_WE)
   string(REPLACE "fuzz_" "" name ${target})
