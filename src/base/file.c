@@ -68,7 +68,7 @@ static chy_hresult write_all(int fd, const char *path, struct chy_span data, str
         data.p += n;
         data.n -= (size_t)n;
     }
-    return fsync(fd) == 0 ? CHY_S_OK : chy_fail_errno(err, "%s", path);
+    return CHY_S_OK;
 }
 
 static chy_hresult sync_folder(const char *path, struct chy_err *err)
@@ -84,27 +84,62 @@ static chy_hresult sync_folder(const char *path, struct chy_err *err)
     return hr;
 }
 
+chy_hresult chy_file_begin(struct chy_file_out *f, const char *path, unsigned mode,
+                           struct chy_err *err)
+{
+    uint32_t salt;
+    f->fd = -1;
+    chy_hresult hr = chy_random(&salt, sizeof(salt), err);
+    if (hr != CHY_S_OK) return hr;
+    int m = snprintf(f->path, sizeof(f->path), "%s", path);
+    int n = snprintf(f->temp, sizeof(f->temp), "%s.%08x.tmp", path, salt);
+    if (m < 0 || n < 0 || (size_t)m >= sizeof(f->path) || (size_t)n >= sizeof(f->temp))
+        return chy_fail(err, CHY_E_INVALIDARG, "%.64s…: path too long", path);
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    if (f->fd < 0) return chy_fail_errno(err, "%s", f->temp);
+    if (fchmod(f->fd, (mode_t)mode) == 0) return CHY_S_OK;
+    hr = chy_fail_errno(err, "%s", f->temp);
+    chy_file_drop(f);
+    return hr;
+}
+
+chy_hresult chy_file_more(struct chy_file_out *f, struct chy_span data, struct chy_err *err)
+{
+    return write_all(f->fd, f->temp, data, err);
+}
+
+void chy_file_drop(struct chy_file_out *f)
+{
+    if (f->fd < 0) return;
+    close(f->fd);
+    f->fd = -1;
+    unlink(f->temp);
+}
+
+chy_hresult chy_file_end(struct chy_file_out *f, struct chy_err *err)
+{
+    chy_hresult hr = fsync(f->fd) == 0 ? CHY_S_OK : chy_fail_errno(err, "%s", f->temp);
+    int rc = close(f->fd);
+    f->fd = -1;
+    if (rc != 0 && hr == CHY_S_OK) hr = chy_fail_errno(err, "%s", f->temp);
+    if (hr == CHY_S_OK && rename(f->temp, f->path) != 0) hr = chy_fail_errno(err, "%s", f->path);
+    if (hr != CHY_S_OK) {
+        unlink(f->temp);
+        return hr;
+    }
+    return sync_folder(f->path, err);
+}
+
 chy_hresult chy_file_write(const char *path, struct chy_span data, unsigned mode,
                            struct chy_err *err)
 {
-    char temp[4096];
-    uint32_t salt;
-    chy_hresult hr = chy_random(&salt, sizeof(salt), err);
+    struct chy_file_out f;
+    chy_hresult hr = chy_file_begin(&f, path, mode, err);
     if (hr != CHY_S_OK) return hr;
-    int n = snprintf(temp, sizeof(temp), "%s.%08x.tmp", path, salt);
-    if (n < 0 || (size_t)n >= sizeof(temp))
-        return chy_fail(err, CHY_E_INVALIDARG, "%.64s…: path too long", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
-    if (fd < 0) return chy_fail_errno(err, "%s", temp);
-    hr = fchmod(fd, (mode_t)mode) == 0 ? write_all(fd, temp, data, err)
-                                       : chy_fail_errno(err, "%s", temp);
-    if (close(fd) != 0 && hr == CHY_S_OK) hr = chy_fail_errno(err, "%s", temp);
-    if (hr == CHY_S_OK && rename(temp, path) != 0) hr = chy_fail_errno(err, "%s", path);
-    if (hr != CHY_S_OK) {
-        unlink(temp);
-        return hr;
-    }
-    return sync_folder(path, err);
+    hr = chy_file_more(&f, data, err);
+    if (hr == CHY_S_OK) return chy_file_end(&f, err);
+    chy_file_drop(&f);
+    return hr;
 }
 
 static chy_hresult make_one(const char *path, unsigned mode, struct chy_err *err)

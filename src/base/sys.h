@@ -33,6 +33,17 @@ CHY_MUST_USE chy_hresult chy_file_read(const char *path, size_t max, struct chy_
 /* Temporary name beside path, fsync, rename, fsync of the folder: a reader sees all or nothing. */
 CHY_MUST_USE chy_hresult chy_file_write(const char *path, struct chy_span data, unsigned mode,
                                         struct chy_err *err);
+/* The same in pieces: begin, any number of more, then end, or drop where nothing is to be seen. */
+struct chy_file_out {
+    int fd;
+    char path[4096], temp[4120];
+};
+CHY_MUST_USE chy_hresult chy_file_begin(struct chy_file_out *f, const char *path, unsigned mode,
+                                        struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_file_more(struct chy_file_out *f, struct chy_span data,
+                                       struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_file_end(struct chy_file_out *f, struct chy_err *err);
+void chy_file_drop(struct chy_file_out *f);
 CHY_MUST_USE chy_hresult chy_dir_make(const char *path, unsigned mode, struct chy_err *err);
 /* Removes a folder and all in it; follows no link. */
 void chy_dir_remove(const char *path);
