@@ -5,63 +5,21 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "ca/ca_internal.h"
 #include "pki/lint.h"
 
-enum { PEM_MAX = 1 << 20, DRAIN_SECONDS = 10 };
+enum { DRAIN_SECONDS = 10 };
 
-static chy_hresult read_file(struct chy_ca *ca, const char *name, struct chy_buf *out,
-                             struct chy_err *err)
+static chy_hresult set_alg(struct chy_ca *ca, struct chy_authority *a, struct chy_err *err)
 {
-    char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s", ca->dir, name);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return chy_fail(err, CHY_E_INVALIDARG, "%.64s: path too long", ca->dir);
-    return chy_file_read(path, PEM_MAX, out, err);
-}
-
-static chy_hresult load_cert(struct chy_ca *ca, struct chy_err *err)
-{
-    const char *labels[] = {"CERTIFICATE", NULL};
-    size_t pos = 0;
-    chy_hresult hr = read_file(ca, "ca.pem", &ca->chain_pem, err);
-    if (hr == CHY_S_OK)
-        hr = chy_pem_next(chy_buf_span(&ca->chain_pem), labels, &pos, &ca->cert_der, err);
-    if (hr == CHY_S_FALSE)
-        hr = chy_fail(err, CHY_CERTSRV_E_INVALID_CA_CERTIFICATE, "%s/ca.pem: no certificate in it",
-                      ca->dir);
-    if (hr == CHY_S_OK) hr = chy_cert_parse(chy_buf_span(&ca->cert_der), &ca->cert, err);
-    if (hr != CHY_S_OK) return hr;
-    const struct chy_ext *ski = chy_cert_find_ext(&ca->cert, chy_oid_subject_key_id);
-    const struct chy_ext *bc = chy_cert_find_ext(&ca->cert, chy_oid_basic_constraints);
-    const struct chy_ext *nc = chy_cert_find_ext(&ca->cert, chy_oid_name_constraints);
-    if (!bc || !chy_basic_constraints_parse(bc->value, &ca->bc) || !ca->bc.ca) {
-        return chy_fail(err, CHY_CERTSRV_E_INVALID_CA_CERTIFICATE,
-                        "%s/ca.pem: not a CA certificate (RFC 5280 4.2.1.9)", ca->dir);
-    }
-    if (ski && chy_ski_parse(ski->value, &ca->key_id)) chy_aki_add(&ca->aki_der, ca->key_id);
-    if (!nc) return CHY_S_OK;
-    ca->constraints = chy_calloc(1, sizeof(*ca->constraints));
-    if (!ca->constraints) return chy_fail_nomem(err, "name constraints");
-    return chy_name_constraints_parse(nc->value, ca->constraints, err);
-}
-
-static chy_hresult load_key(struct chy_ca *ca, struct chy_err *err)
-{
-    char path[4096], alg[64] = "";
-    snprintf(path, sizeof(path), "%s/key.pem", ca->dir);
-    chy_hresult hr = ca->key ? CHY_S_OK : chy_key_load(path, &ca->key, err);
-    if (hr != CHY_S_OK) return hr;
-    if (!chy_span_eq(chy_key_spki(ca->key)->der, ca->cert.key.der)) {
-        return chy_fail(err, CHY_CERTSRV_E_INVALID_CA_CERTIFICATE,
-                        "%s: key.pem is not the key of ca.pem: one of them is from another CA",
-                        ca->dir);
-    }
+    char alg[64] = "";
     struct chy_buf json;
     cJSON *v = NULL;
+    chy_hresult hr = CHY_S_OK;
     chy_buf_init(&json, 256);
     if (chy_config_value(ca->config, "SignatureAlgorithm", &json, NULL) == CHY_S_OK) {
         hr = chy_buf_done(&json, "setting SignatureAlgorithm", err);
@@ -70,9 +28,42 @@ static chy_hresult load_key(struct chy_ca *ca, struct chy_err *err)
     }
     cJSON_Delete(v);
     chy_buf_free(&json);
-    if (hr != CHY_S_OK) return hr;
-    ca->sig_alg = chy_key_sig_alg(ca->key, alg[0] ? alg : NULL, err);
-    return ca->sig_alg ? CHY_S_OK : err->code;
+    return hr == CHY_S_OK ? chy_authority_set_alg(a, alg, err) : hr;
+}
+
+chy_hresult chy_ca_add_authority(struct chy_ca *ca, struct chy_key *key, struct chy_err *err)
+{
+    size_t n = atomic_load(&ca->n_authorities);
+    struct chy_authority *a = NULL;
+    chy_hresult hr = chy_authority_load(ca->dir, (int32_t)n, ca->authority, n, key, &a, err);
+    if (hr == CHY_S_OK && ca->config) hr = set_alg(ca, a, err);
+    if (hr != CHY_S_OK) {
+        chy_authority_free(a);
+        return hr;
+    }
+    ca->authority[n] = a;
+    atomic_store(&ca->n_authorities, n + 1);
+    return CHY_S_OK;
+}
+
+static chy_hresult load_authorities(struct chy_ca *ca, struct chy_err *err)
+{
+    char path[4096];
+    struct chy_key *key = ca->made_key;
+    ca->made_key = NULL;
+    chy_hresult hr = chy_ca_add_authority(ca, key, err);
+    for (int32_t i = 1; hr == CHY_S_OK && i < CHY_CA_MAX_CERTS; i++) {
+        hr = chy_authority_path(ca->dir, "ca", i, path, sizeof(path), err);
+        if (hr != CHY_S_OK || access(path, F_OK) != 0) break;
+        hr = chy_ca_add_authority(ca, NULL, err);
+    }
+    return hr;
+}
+
+const struct chy_authority *chy_ca_authority(const struct chy_ca *ca, int32_t issuer_index)
+{
+    size_t index = (uint32_t)issuer_index & 0xffff;
+    return index < atomic_load(&ca->n_authorities) ? ca->authority[index] : NULL;
 }
 
 static char *finish_text(struct chy_buf *b)
@@ -87,11 +78,12 @@ static char *finish_text(struct chy_buf *b)
 static void read_common_name(const struct chy_ca *ca, struct chy_buf *out)
 {
     int cn = chy_name_prop_find("CommonName");
-    for (size_t i = 0; i < ca->cert.subject.n; i++) {
-        if (chy_name_prop_by_oid(ca->cert.subject.attr[i].oid) != cn) continue;
-        if (chy_name_value_utf8(&ca->cert.subject.attr[i], out)) return;
+    const struct chy_name *subject = &ca->authority[0]->cert.subject;
+    for (size_t i = 0; i < subject->n; i++) {
+        if (chy_name_prop_by_oid(subject->attr[i].oid) != cn) continue;
+        if (chy_name_value_utf8(&subject->attr[i], out)) return;
     }
-    chy_name_to_text(&ca->cert.subject, out);
+    chy_name_to_text(subject, out);
 }
 
 static chy_hresult make_names(struct chy_ca *ca, struct chy_err *err)
@@ -112,20 +104,6 @@ static chy_hresult make_names(struct chy_ca *ca, struct chy_err *err)
     ca->config_string = finish_text(&b);
     return ca->sanitized && ca->short_name && ca->config_string ? CHY_S_OK
                                                                 : chy_fail_nomem(err, "CA name");
-}
-
-static chy_hresult make_lint_issuer(struct chy_ca *ca, struct chy_err *err)
-{
-    ca->lint_issuer = chy_calloc(1, sizeof(*ca->lint_issuer));
-    if (!ca->lint_issuer) return chy_fail_nomem(err, "lint");
-    *ca->lint_issuer = (struct chy_lint_issuer){.subject = ca->cert.subject.der,
-                                                .key_id = ca->key_id,
-                                                .not_before = ca->cert.not_before,
-                                                .not_after = ca->cert.not_after,
-                                                .path_len = ca->bc.path_len,
-                                                .constraints = ca->constraints,
-                                                .sig_alg = ca->sig_alg->der};
-    return CHY_S_OK;
 }
 
 static chy_hresult make_modules(struct chy_ca *ca, struct chy_err *err)
@@ -160,9 +138,6 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     pthread_cond_init(&ca->idle, &monotonic);
     pthread_cond_init(&ca->healer_wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    struct chy_buf *bufs[] = {&ca->cert_der, &ca->chain_pem, &ca->aki_der};
-    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
-        chy_buf_init(bufs[i], PEM_MAX);
     ca->dir = chy_strdup(o->dir);
     ca->host = chy_strdup(o->host);
     ca->module_dir = chy_strdup(o->module_dir);
@@ -170,7 +145,7 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     ca->workers = o->workers;
     ca->throwaway = o->throwaway;
     if (o->made) {
-        ca->key = o->made->key;
+        ca->made_key = o->made->key;
         ca->store = o->made->store;
         *o->made = (struct chy_ca_made){0};
     }
@@ -184,14 +159,11 @@ static void ca_free(struct chy_ca *ca)
         ca->free_list = r->next_free;
         chy_request_free(r);
     }
-    struct chy_buf *bufs[] = {&ca->cert_der, &ca->chain_pem, &ca->aki_der};
-    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
-        chy_buf_free(bufs[i]);
+    for (size_t i = 0; i < atomic_load(&ca->n_authorities); i++)
+        chy_authority_free(ca->authority[i]);
     chy_settings_unref(ca->settings);
     chy_config_free(ca->config);
-    chy_key_free(ca->key);
-    chy_free(ca->constraints);
-    chy_free(ca->lint_issuer);
+    chy_key_free(ca->made_key);
     char *texts[] = {ca->dir,       ca->host,       ca->module_dir,   ca->name,
                      ca->sanitized, ca->short_name, ca->config_string};
     for (size_t i = 0; i < CHY_ARRAY_LEN(texts); i++)
@@ -224,17 +196,18 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
         return chy_fail_nomem(err, "CA");
     }
     bool whole = ca->dir && ca->host && ca->module_dir;
-    chy_hresult hr = whole ? load_cert(ca, err) : chy_fail_nomem(err, "CA");
-    if (hr == CHY_S_OK) hr = make_names(ca, err);
+    chy_hresult hr = whole ? CHY_S_OK : chy_fail_nomem(err, "CA");
     if (hr == CHY_S_OK && !ca->store)
         hr = chy_store_open_sqlite(ca->dir, options->cache_kib, &ca->store, err);
     if (hr == CHY_S_OK) hr = chy_config_load(ca->store, &ca->config, err);
+    if (hr == CHY_S_OK) hr = load_authorities(ca, err);
+    if (hr == CHY_S_OK) hr = make_names(ca, err);
     if (hr == CHY_S_OK) hr = chy_settings_make(ca, &ca->settings, err);
-    if (hr == CHY_S_OK) hr = load_key(ca, err);
-    if (hr == CHY_S_OK) hr = make_lint_issuer(ca, err);
     if (hr == CHY_S_OK) hr = make_modules(ca, err);
     if (hr == CHY_S_OK) hr = chy_health_start(ca, err);
     if (hr == CHY_S_OK) hr = chy_outbox_start(ca, err);
+    if (hr == CHY_S_OK) hr = chy_ocsp_signers_new(ca, err);
+    if (hr == CHY_S_OK) hr = chy_publisher_start(ca, err);
     if (hr == CHY_S_OK) hr = chy_settle(ca, err);
     if (hr != CHY_S_OK) {
         chy_wrap(err, "CA in %s", options->dir);
@@ -263,6 +236,7 @@ void chy_ca_close(struct chy_ca *ca)
 {
     if (!ca) return;
     chy_health_stop(ca);
+    chy_publisher_stop(ca);
     drain(ca);
     if (ca->workers) chy_workers_quiet(ca->workers, DRAIN_SECONDS);
     chy_outbox_stop(ca);
@@ -278,6 +252,8 @@ void chy_ca_close(struct chy_ca *ca)
         chy_store_close(ca->store);
     }
     chy_outbox_fini(ca);
+    chy_publisher_free(ca);
+    chy_ocsp_signers_free(ca);
     ca_free(ca);
 }
 
@@ -335,11 +311,11 @@ const char *chy_ca_dir(const struct chy_ca *ca)
 }
 struct chy_span chy_ca_cert_der(const struct chy_ca *ca)
 {
-    return chy_buf_span(&ca->cert_der);
+    return chy_buf_span(&chy_ca_current(ca)->cert_der);
 }
 struct chy_span chy_ca_chain_pem(const struct chy_ca *ca)
 {
-    return chy_buf_span(&ca->chain_pem);
+    return chy_buf_span(&chy_ca_current(ca)->chain_pem);
 }
 
 bool chy_ca_name_matches(const struct chy_ca *ca, const char *name)

@@ -5,12 +5,15 @@
 
 #include <stdatomic.h>
 
+#include "ca/authority.h"
+#include "ca/crl_plan.h"
 #include "ca/request.h"
+#include "ca/revocation.h"
+#include "ca/urls.h"
 #include "pki/key_list.h"
 
 enum {
     CHY_CA_MAX_EXITS = 16,
-    CHY_CA_MAX_URLS = 8,
     CHY_CA_MAX_CHAIN = 8,
     CHY_CA_IDS_PER_BLOCK = 4096,
     CHY_CA_FREE_REQUESTS = 256,
@@ -26,14 +29,21 @@ struct chy_settings {
     int64_t clock_jump_s;              /* ClockJumpSeconds */
     int subject_order[CHY_NAME_PROPS]; /* SubjectTemplate: indices into chy_name_props */
     size_t n_subject_order;
-    bool subject_as_requested;   /* SubjectTemplate is empty */
-    bool enforce_name_lengths;   /* EnforceX500NameLengths */
-    bool anonymous_submit;       /* AnonymousSubmit */
-    bool pend_on_policy_failure; /* PolicyFailureDisposition = pend */
-    char *cdp[CHY_CA_MAX_URLS], *aia[CHY_CA_MAX_URLS], *ocsp[CHY_CA_MAX_URLS];
-    size_t n_cdp, n_aia, n_ocsp;
-    struct chy_buf cdp_der, aia_der; /* extension values, encoded once */
-    uint8_t (*blocked_spki)[32];     /* KeyBlocklist: SHA-256 of SubjectPublicKeyInfo */
+    bool subject_as_requested;             /* SubjectTemplate is empty */
+    bool enforce_name_lengths;             /* EnforceX500NameLengths */
+    bool anonymous_submit;                 /* AnonymousSubmit */
+    bool pend_on_policy_failure;           /* PolicyFailureDisposition = pend */
+    const struct chy_authority *authority; /* the newest: what is encoded below is of it */
+    struct chy_url_list crl_urls, aia_urls, ocsp_urls;
+    char *config_dn, *domain_dn;     /* DSConfigDN, DSDomainDN: for tokens of addresses */
+    struct chy_buf cdp_der, aia_der; /* extension values, for shard 0 */
+    struct chy_crl_settings crl;
+    struct chy_ca_ocsp_settings ocsp;
+    bool ocsp_by_ca_key;    /* OCSPSigner = ca */
+    char *keep_expired[16]; /* EKUOIDsForPublishExpiredCertInCRL */
+    size_t n_keep_expired;
+    enum { CHY_CHECK_WARN, CHY_CHECK_REQUIRE, CHY_CHECK_NO } check_publication;
+    uint8_t (*blocked_spki)[32]; /* KeyBlocklist: SHA-256 of SubjectPublicKeyInfo */
     size_t n_blocked;
     struct chy_key_list *blocked_file; /* KeyBlocklistFile; NULL: none */
     unsigned gn_flags;                 /* CHY_GN_ALLOW_* */
@@ -67,15 +77,9 @@ struct chy_ca {
     pthread_mutex_t settings_lock;
     struct chy_settings *settings;
 
-    struct chy_key *key;
-    const struct chy_sig_alg *sig_alg;
-    struct chy_buf cert_der, chain_pem;
-    struct chy_cert cert;   /* into cert_der */
-    struct chy_span key_id; /* SKI value of the CA certificate */
-    struct chy_buf aki_der; /* the AKI extension's value, encoded once */
-    struct chy_basic_constraints bc;
-    struct chy_name_constraints *constraints; /* NULL: none */
-    struct chy_lint_issuer *lint_issuer;
+    struct chy_key *made_key; /* of the first certificate, for who made it just now */
+    struct chy_authority *authority[CHY_CA_MAX_CERTS]; /* one per certificate, the newest last */
+    atomic_size_t n_authorities;
     char *name, *sanitized, *short_name, *config_string;
 
     struct chy_modules *modules;
@@ -99,13 +103,20 @@ struct chy_ca {
     pthread_t dispatcher;
     bool dispatcher_runs;
     struct chy_queue exit_queue;
-    struct chy_node *exit_taken;  /* from the queue, not yet told */
+    struct chy_node *exit_taken; /* from the queue, not yet told */
+    struct chy_node exit_wake;   /* in the queue: look into the outbox */
+    atomic_bool exit_wake_queued;
     int64_t crossing, n_crossing; /* told, to be crossed off with one record: from here, so many */
     int64_t crossing_since;       /* monotonic */
     atomic_bool exit_behind;      /* the queue was full: the rest is read from the outbox */
     _Atomic int64_t exit_done_seq;
     _Atomic uint64_t outbox_backlog;
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
+
+    struct chy_publisher *publisher;
+    struct chy_ocsp_signers *ocsp_signers;
+    void (*_Atomic on_change)(struct chy_ca *ca, struct chy_span serial, void *arg);
+    void *on_change_arg;
 
     /* health */
     atomic_uint trouble;
@@ -123,10 +134,31 @@ struct chy_ca {
     _Atomic uint64_t submitted, issued, pending, denied, failed, refused, lint_errors;
 };
 
+/* The newest certificate: what is issued from now on is issued with it. */
+static inline const struct chy_authority *chy_ca_current(const struct chy_ca *ca)
+{
+    return ca->authority[atomic_load(&ca->n_authorities) - 1];
+}
+/* NULL: there is none of that number (CHY_ROW's issuer_index). */
+/* Reads the next certificate of the folder and makes it the newest. key: taken over; NULL: read. */
+CHY_MUST_USE chy_hresult chy_ca_add_authority(struct chy_ca *ca, struct chy_key *key,
+                                              struct chy_err *err);
+const struct chy_authority *chy_ca_authority(const struct chy_ca *ca, int32_t issuer_index);
+
 /* settings.c */
 CHY_MUST_USE chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out,
                                            struct chy_err *err);
 struct chy_settings *chy_settings_get(struct chy_ca *ca);
+/* The new settings count from now on; takes over the reference. */
+void chy_settings_take(struct chy_ca *ca, struct chy_settings *made);
+/* The newest certificate changed: what the settings encode of it is made anew. */
+CHY_MUST_USE chy_hresult chy_settings_remake(struct chy_ca *ca, struct chy_err *err);
+void chy_settings_place(const struct chy_ca *ca, const struct chy_settings *s,
+                        const struct chy_authority *a, struct chy_url_place *out);
+/* The CRL distribution points of a certificate; nothing where there are none. */
+CHY_MUST_USE chy_hresult chy_settings_cdp(const struct chy_ca *ca, const struct chy_settings *s,
+                                          const struct chy_authority *a, int32_t shard,
+                                          struct chy_buf *out, struct chy_err *err);
 void chy_settings_unref(struct chy_settings *s);
 
 /* config.c */
@@ -181,6 +213,11 @@ CHY_MUST_USE chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err
 void chy_outbox_stop(struct chy_ca *ca);
 void chy_outbox_replace(struct chy_ca *ca); /* the dispatcher is stuck in a module: start another */
 void chy_outbox_owe(struct chy_request *r); /* fills r->owed from the exits' masks */
+/* Fills owed[CHY_CA_MAX_EXITS] with the modules that want the event. */
+size_t chy_outbox_owe_event(const struct chy_ca *ca, int32_t event, struct chy_owed *owed);
+/* n events were committed that no request on its way carries: the dispatcher reads them. Thread:
+ * any. */
+void chy_outbox_behind(struct chy_ca *ca, size_t n);
 void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
 void chy_outbox_healed(
     struct chy_ca *ca); /* storage works again: what could not be crossed off is */
@@ -191,16 +228,40 @@ void chy_outbox_tell(struct chy_ca *ca, chy_long event,
 CHY_MUST_USE chy_hresult chy_ids_take(struct chy_ca *ca, int32_t *id, struct chy_err *err);
 bool chy_ids_lock(struct chy_ca *ca, int32_t id); /* false: another call works on it */
 void chy_ids_unlock(struct chy_ca *ca, int32_t id);
+/* request.c: something is on its way, for which the CA waits before it closes */
+void chy_ca_enter(struct chy_ca *ca);
+void chy_ca_leave(struct chy_ca *ca);
 /* health.c */
 CHY_MUST_USE chy_hresult chy_health_start(struct chy_ca *ca, struct chy_err *err);
 void chy_health_stop(struct chy_ca *ca);
 void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err);
 void chy_health_key_failed(struct chy_ca *ca, const struct chy_err *err);
 void chy_health_check_policy(struct chy_ca *ca); /* after a call overran its deadline */
+/* May it sign a CRL now? What stops issuing for other reasons does not stop that. */
+CHY_MUST_USE chy_hresult chy_health_may_publish(struct chy_ca *ca, struct chy_err *err);
 /* May it sign now? E.g. CERTSRV_E_SERVER_SUSPENDED with the reason. */
 CHY_MUST_USE chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err);
 /* request.c */
 void chy_request_fire(struct chy_request *r, int32_t disposition); /* the event of a disposition */
+
+/* revoke.c */
+CHY_MUST_USE chy_hresult chy_revoke_decide(const struct chy_ca *ca, const struct chy_settings *s,
+                                           const struct chy_row *row, const struct chy_revoke *what,
+                                           struct chy_revocation *out, struct chy_err *err);
+/* publisher.c: the thread that makes CRLs */
+CHY_MUST_USE chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err);
+void chy_publisher_stop(struct chy_ca *ca);
+void chy_publisher_free(struct chy_ca *ca);
+void chy_publisher_poke(struct chy_ca *ca);    /* settings or the clock changed: look again */
+void chy_publisher_revoked(struct chy_ca *ca); /* a certificate's standing changed */
+/* What of publishing works less than it should, as text behind what is there. */
+void chy_publisher_warnings(struct chy_ca *ca, char *out, size_t cap);
+/* The shard of a certificate about to be issued. */
+int32_t chy_publisher_shard(struct chy_ca *ca, const struct chy_settings *s, int32_t request_id);
+
+/* ocsp_signer.c */
+CHY_MUST_USE chy_hresult chy_ocsp_signers_new(struct chy_ca *ca, struct chy_err *err);
+void chy_ocsp_signers_free(struct chy_ca *ca);
 
 /* props_ca.c */
 chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,

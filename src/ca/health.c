@@ -99,7 +99,8 @@ static void check_clock(struct chy_ca *ca)
 static void check_ca_cert(struct chy_ca *ca)
 {
     chy_time now = chy_now(ca->clock);
-    bool valid = now >= ca->cert.not_before && now <= ca->cert.not_after;
+    const struct chy_cert *cert = &chy_ca_current(ca)->cert;
+    bool valid = now >= cert->not_before && now <= cert->not_after;
     if (!valid) {
         atomic_fetch_or(&ca->trouble, CHY_TROUBLE_CA_CERT);
     } else if (atomic_load(&ca->trouble) & CHY_TROUBLE_CA_CERT) {
@@ -119,6 +120,15 @@ chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err)
                        : atomic_load(&ca->store_starved) ? CHY_E_OUTOFMEMORY
                                                          : CHY_ERROR_DISK_FULL;
     return chy_fail(err, code, "the CA does not issue: %s", h.text);
+}
+
+chy_hresult chy_health_may_publish(struct chy_ca *ca, struct chy_err *err)
+{
+    check_clock(ca);
+    if (!(atomic_load(&ca->trouble) & (CHY_TROUBLE_CLOCK | CHY_TROUBLE_STORE))) return CHY_S_OK;
+    struct chy_ca_health h;
+    chy_ca_health(ca, &h);
+    return chy_fail(err, CHY_CERTSRV_E_SERVER_SUSPENDED, "the CA makes no CRLs: %s", h.text);
 }
 
 static void say(char *out, size_t cap, const char *text)
@@ -150,6 +160,7 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
         snprintf(text, sizeof(text), "exit module %.64s is out of use", ca->exits[i].name);
         say(out->warnings, sizeof(out->warnings), text);
     }
+    chy_publisher_warnings(ca, out->warnings, sizeof(out->warnings));
 }
 
 static void probe_store(struct chy_ca *ca)
@@ -169,7 +180,7 @@ static void probe_store(struct chy_ca *ca)
 static void try_key(struct chy_ca *ca)
 {
     struct chy_err err = {0};
-    if (chy_key_try(ca->key, &err) == CHY_S_OK) clear_trouble(ca, CHY_TROUBLE_KEY);
+    if (chy_key_try(chy_ca_current(ca)->key, &err) == CHY_S_OK) clear_trouble(ca, CHY_TROUBLE_KEY);
 }
 
 static void look_after(struct chy_ca *ca)

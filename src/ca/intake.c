@@ -137,6 +137,20 @@ static chy_hresult set_server_extension(struct chy_request *r, const char *oid,
     return chy_request_set_extension(r, oid, CHY_EXTENSION_ORIGIN_SERVER, value, &r->err);
 }
 
+/* Which CRL will name it is fixed with the certificate: its distribution point says so. */
+static chy_hresult add_cdp(struct chy_request *r, const struct chy_settings *s)
+{
+    struct chy_span cdp = chy_buf_span(&s->cdp_der);
+    r->shard = chy_publisher_shard(r->ca, s, r->id);
+    if (r->shard) {
+        chy_buf_reset(&r->scratch);
+        chy_hresult hr = chy_settings_cdp(r->ca, s, r->authority, r->shard, &r->scratch, &r->err);
+        if (hr != CHY_S_OK) return hr;
+        cdp = chy_buf_span(&r->scratch);
+    }
+    return cdp.n ? set_server_extension(r, "2.5.29.31", cdp) : CHY_S_OK;
+}
+
 /* The engine's own: subject and authority key identifiers, CRL and issuer locations. */
 static chy_hresult add_server_extensions(struct chy_request *r, struct chy_worker *w,
                                          const struct chy_settings *s)
@@ -149,11 +163,10 @@ static chy_hresult add_server_extensions(struct chy_request *r, struct chy_worke
     chy_ski_add(b, CHY_SPAN(key_id));
     hr = chy_buf_done(b, "subjectKeyIdentifier", &r->err);
     if (hr == CHY_S_OK) hr = set_server_extension(r, "2.5.29.14", chy_buf_span(b));
-    if (hr == CHY_S_OK && r->ca->aki_der.n) {
-        hr = set_server_extension(r, "2.5.29.35", chy_buf_span(&r->ca->aki_der));
+    if (hr == CHY_S_OK && r->authority->aki_der.n) {
+        hr = set_server_extension(r, "2.5.29.35", chy_buf_span(&r->authority->aki_der));
     }
-    if (hr == CHY_S_OK && s->cdp_der.n)
-        hr = set_server_extension(r, "2.5.29.31", chy_buf_span(&s->cdp_der));
+    if (hr == CHY_S_OK) hr = add_cdp(r, s);
     if (hr == CHY_S_OK && s->aia_der.n) {
         hr = set_server_extension(r, "1.3.6.1.5.5.7.1.1", chy_buf_span(&s->aia_der));
     }
@@ -164,8 +177,8 @@ static chy_hresult propose_validity(struct chy_request *r, const struct chy_sett
 {
     struct chy_validity_bounds b = {.now = chy_now(r->ca->clock),
                                     .backdate_s = s->clock_skew_s,
-                                    .ca_not_before = r->ca->cert.not_before,
-                                    .ca_not_after = r->ca->cert.not_after,
+                                    .ca_not_before = r->authority->cert.not_before,
+                                    .ca_not_after = r->authority->cert.not_after,
                                     .ca_period_s = s->validity_s,
                                     .policy_not_after = CHY_TIME_DEFAULT,
                                     .request_not_after = CHY_TIME_DEFAULT};
@@ -231,6 +244,7 @@ void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
     struct chy_settings *s = chy_settings_get(ca);
     chy_hresult status = CHY_S_OK;
     bool abandoned = false;
+    r->authority = s->authority;
     if (propose_validity(r, s) != CHY_S_OK || add_server_extensions(r, w, s) != CHY_S_OK) {
         chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, r->err.text);
         chy_pipeline_write_final(r);

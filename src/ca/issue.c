@@ -16,8 +16,8 @@ static chy_hresult check_names(struct chy_request *r, const struct chy_settings 
     chy_hresult hr = chy_general_names_parse(san, gn, &n, &r->err);
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
         hr = chy_general_name_check(&gn[i], s->gn_flags, &r->err);
-        if (hr == CHY_S_OK && r->ca->constraints) {
-            hr = chy_name_constraints_check(r->ca->constraints, &gn[i], &r->err);
+        if (hr == CHY_S_OK && r->authority->constraints) {
+            hr = chy_name_constraints_check(r->authority->constraints, &gn[i], &r->err);
         }
     }
     return hr;
@@ -30,9 +30,9 @@ static chy_hresult check_subject(struct chy_request *r, struct chy_span subject,
         return chy_fail(&r->err, CHY_CERTSRV_E_BAD_REQUESTSUBJECT,
                         "the certificate would have neither a subject nor a subjectAltName");
     }
-    if (empty || !r->ca->constraints) return CHY_S_OK;
+    if (empty || !r->authority->constraints) return CHY_S_OK;
     struct chy_general_name dir = {.type = CHY_GN_DIR, .value = subject};
-    return chy_name_constraints_check(r->ca->constraints, &dir, &r->err);
+    return chy_name_constraints_check(r->authority->constraints, &dir, &r->err);
 }
 
 static size_t enabled_extensions(const struct chy_request *r, struct chy_ext *out)
@@ -50,7 +50,7 @@ static size_t enabled_extensions(const struct chy_request *r, struct chy_ext *ou
 static chy_hresult lint(struct chy_request *r)
 {
     struct chy_lint_report report;
-    chy_lint_tbs(chy_buf_span(&r->tbs), r->ca->lint_issuer, &report);
+    chy_lint_tbs(chy_buf_span(&r->tbs), &r->authority->lint, &report);
     if (!report.errors) return CHY_S_OK;
     atomic_fetch_add(&r->ca->lint_errors, 1);
     for (size_t i = 0; i < report.n; i++) {
@@ -69,8 +69,8 @@ static chy_hresult build(struct chy_request *r, struct chy_span subject, const s
     if (hr != CHY_S_OK) return hr;
     r->has_serial = true;
     struct chy_cert_parts parts = {.serial = CHY_SPAN(r->serial),
-                                   .sig_alg = r->ca->sig_alg->der,
-                                   .issuer = r->ca->cert.subject.der,
+                                   .sig_alg = r->authority->sig_alg->der,
+                                   .issuer = r->authority->cert.subject.der,
                                    .not_before = r->not_before,
                                    .not_after = r->not_after,
                                    .subject = subject,
@@ -150,7 +150,8 @@ void chy_issue_write_intent(struct chy_request *r)
 static chy_hresult sign_once(struct chy_request *r, struct chy_worker *w)
 {
     struct chy_signer *signer = NULL;
-    chy_hresult hr = chy_worker_signer(w, r->ca->key, r->ca->sig_alg, &signer, &r->err);
+    chy_hresult hr =
+        chy_worker_signer(w, r->authority->key, r->authority->sig_alg, &signer, &r->err);
     chy_buf_reset(&r->scratch);
     if (hr == CHY_S_OK) hr = chy_signer_sign(signer, chy_buf_span(&r->tbs), &r->scratch, &r->err);
     if (hr != CHY_S_OK && signer) chy_worker_drop_signer(w, signer);
@@ -168,8 +169,8 @@ static chy_hresult sign(struct chy_request *r, struct chy_worker *w)
     (void)CHY_FAULT("sign.after");
     if (hr != CHY_S_OK) return hr;
     chy_buf_reset(&r->certificate);
-    return chy_cert_assemble(chy_buf_span(&r->tbs), r->ca->sig_alg->der, chy_buf_span(&r->scratch),
-                             &r->certificate, &r->err);
+    return chy_cert_assemble(chy_buf_span(&r->tbs), r->authority->sig_alg->der,
+                             chy_buf_span(&r->scratch), &r->certificate, &r->err);
 }
 
 static void say_issued(struct chy_request *r)

@@ -11,13 +11,30 @@
 /* Events are told and crossed off in batches, unless that would keep one waiting. */
 enum { BATCH = 64, GATHER_US = 1000, CROSSING_US = 10000, RETRY_US = 500000 };
 
+size_t chy_outbox_owe_event(const struct chy_ca *ca, int32_t event, struct chy_owed *owed)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ca->n_exits; i++) {
+        if (!ca->exits[i].instance || !(ca->exits[i].mask & event)) continue;
+        owed[n++] = (struct chy_owed){ca->exits[i].name, event};
+    }
+    return n;
+}
+
 void chy_outbox_owe(struct chy_request *r)
 {
-    struct chy_ca *ca = r->ca;
-    for (size_t i = 0; i < ca->n_exits && r->n_owed < CHY_REQUEST_MAX_OWED; i++) {
-        if (!ca->exits[i].instance || !(ca->exits[i].mask & r->event)) continue;
-        r->owed[r->n_owed++] = (struct chy_owed){ca->exits[i].name, r->event};
-    }
+    _Static_assert((int)CHY_REQUEST_MAX_OWED >= (int)CHY_CA_MAX_EXITS, "one event for each module");
+    r->n_owed = chy_outbox_owe_event(r->ca, r->event, r->owed);
+}
+
+void chy_outbox_behind(struct chy_ca *ca, size_t n)
+{
+    if (!n) return;
+    atomic_fetch_add(&ca->outbox_backlog, n);
+    atomic_store(&ca->exit_behind, true);
+    if (!atomic_exchange(&ca->exit_wake_queued, true) &&
+        !chy_queue_push(&ca->exit_queue, &ca->exit_wake))
+        atomic_store(&ca->exit_wake_queued, false);
 }
 
 void chy_outbox_give(struct chy_request *r)
@@ -174,9 +191,11 @@ static bool deliver_request(struct chy_ca *ca, struct chy_request *r)
 
 static enum told deliver_entry(struct chy_ca *ca, const struct chy_outbox_entry *e)
 {
-    struct chy_request *r = chy_request_new(ca);
     struct chy_row row;
     enum told told = STILL_OWED;
+    if (!e->request_id) /* of no request: CRLs */
+        return deliver(ca, NULL, e->module, e->event, e->seq) ? STILL_OWED : LOST;
+    struct chy_request *r = chy_request_new(ca);
     if (!r) return UNREAD;
     chy_hresult hr = ca->store->ops->get(ca->store, e->request_id, &r->arena, &row, &r->err);
     /* What is not there or is no row will not become one. */
@@ -255,7 +274,7 @@ static bool catch_up(struct chy_ca *ca)
 
 /* What was taken is kept in the CA: a dispatcher that is lost inside a module leaves it to the
  * next. */
-static struct chy_request *next_told(struct chy_ca *ca)
+static struct chy_node *next_told(struct chy_ca *ca)
 {
     if (!ca->exit_taken) {
         while (!write_crossings(ca) && !is_closing(ca) && !chy_queue_len(&ca->exit_queue))
@@ -265,9 +284,8 @@ static struct chy_request *next_told(struct chy_ca *ca)
         ca->exit_taken = chy_queue_take_all(&ca->exit_queue, false);
     }
     struct chy_node *node = ca->exit_taken;
-    if (!node) return NULL;
-    ca->exit_taken = node->next;
-    return (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
+    if (node) ca->exit_taken = node->next;
+    return node;
 }
 
 static void *dispatch(void *arg)
@@ -275,8 +293,15 @@ static void *dispatch(void *arg)
     struct chy_ca *ca = arg;
     for (;;) {
         if (!catch_up(ca)) return NULL;
-        struct chy_request *r = next_told(ca);
-        if (!r || !deliver_request(ca, r)) return NULL;
+        struct chy_node *node = next_told(ca);
+        if (!node) return NULL;
+        if (node == &ca->exit_wake) {
+            atomic_store(&ca->exit_wake_queued, false);
+            continue;
+        }
+        struct chy_request *r =
+            (struct chy_request *)(void *)((char *)node - offsetof(struct chy_request, exit_node));
+        if (!deliver_request(ca, r)) return NULL;
     }
 }
 

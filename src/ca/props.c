@@ -99,7 +99,7 @@ static chy_hresult get_resolved(struct chy_request *r, chy_variant *out)
 }
 static chy_hresult get_ca_cert(struct chy_request *r, chy_variant *out)
 {
-    return set_bytes(out, chy_buf_span(&r->ca->cert_der));
+    return set_bytes(out, chy_buf_span(&r->authority->cert_der));
 }
 static chy_hresult get_request_dn(struct chy_request *r, chy_variant *out)
 {

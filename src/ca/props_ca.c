@@ -1,9 +1,12 @@
-/* CA properties: those that modules read at context 0, and those that clients ask for by number. */
+/* CA properties as modules read them at context 0, by name. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
-#include "ca/ca_internal.h"
+#include "ca/publisher.h"
 
 static chy_hresult text(chy_variant *out, const char *s)
 {
@@ -11,63 +14,132 @@ static chy_hresult text(chy_variant *out, const char *s)
     return chy_variant_set_str(out, s, strlen(s));
 }
 
-static bool is_self_signed(const struct chy_ca *ca)
+static bool is_self_signed(const struct chy_authority *a)
 {
-    return chy_span_eq(ca->cert.issuer.der, ca->cert.subject.der);
+    return chy_span_eq(a->cert.issuer.der, a->cert.subject.der);
 }
 
-static chy_long ca_type(const struct chy_ca *ca)
+chy_long chy_props_ca_type(const struct chy_ca *ca)
 {
-    return is_self_signed(ca) ? CHY_ENUM_STANDALONE_ROOTCA : CHY_ENUM_STANDALONE_SUBCA;
+    return is_self_signed(chy_ca_current(ca)) ? CHY_ENUM_STANDALONE_ROOTCA
+                                              : CHY_ENUM_STANDALONE_SUBCA;
 }
 
-static chy_long cert_state(const struct chy_ca *ca)
+chy_long chy_props_cert_state(const struct chy_ca *ca, const struct chy_authority *a)
 {
-    return chy_now(ca->clock) > ca->cert.not_after ? CHY_CA_DISP_INVALID : CHY_CA_DISP_VALID;
+    return chy_now(ca->clock) > a->cert.not_after ? CHY_CA_DISP_INVALID : CHY_CA_DISP_VALID;
+}
+
+/* The CRL of a key belongs to the certificate with which the key came; it is kept while any
+ * certificate of that key holds. */
+chy_long chy_props_crl_state(struct chy_ca *ca, const struct chy_authority *a)
+{
+    if (a->key_index != a->index) return CHY_CA_DISP_ERROR;
+    struct chy_settings *s = chy_settings_get(ca);
+    bool alive = chy_crl_signer_of(ca, s, a->key_index, chy_now(ca->clock)) != NULL;
+    chy_settings_unref(s);
+    return alive ? CHY_CA_DISP_VALID : CHY_CA_DISP_INVALID;
+}
+
+chy_hresult chy_props_crl(struct chy_ca *ca, int32_t key_index, int32_t shard, bool is_delta,
+                          chy_variant *out)
+{
+    enum { CRL_MAX = 512 << 20 }; /* as the column of AD CS has it */
+    struct chy_crl_info info;
+    struct chy_err err = {0};
+    int fd = -1;
+    chy_hresult hr = chy_ca_crl_open(ca, key_index, shard, is_delta, &fd, &info, &err);
+    if (hr != CHY_S_OK) return hr;
+    if (info.record.flags & CHY_CPF_SHADOW) hr = CHY_ERROR_FILE_NOT_FOUND;
+    if (hr == CHY_S_OK && info.record.size > CRL_MAX) hr = CHY_CRYPT_E_ASN1_LARGE;
+    size_t n = hr == CHY_S_OK ? (size_t)info.record.size : 0, got = 0;
+    uint8_t *whole = n ? chy_malloc(n) : NULL;
+    if (hr == CHY_S_OK && !whole) hr = CHY_E_OUTOFMEMORY;
+    while (hr == CHY_S_OK && got < n) {
+        ssize_t k = pread(fd, whole + got, n - got, (off_t)got);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) hr = CHY_ERROR_IO_DEVICE;
+        if (k > 0) got += (size_t)k;
+    }
+    close(fd);
+    if (hr == CHY_S_OK) hr = chy_variant_set_bytes(out, whole, n);
+    chy_free(whole);
+    return hr;
 }
 
 struct asked {
     struct chy_ca *ca;
     struct chy_request *request;
     const char *location;
+    const struct chy_authority *authority; /* of the index, or the newest */
+    int32_t shard;
 };
+
+static chy_hresult suffix(chy_variant *out, int32_t index)
+{
+    char text[16] = "";
+    if (index) snprintf(text, sizeof(text), "(%d)", index);
+    return chy_variant_set_str(out, text, strlen(text));
+}
 
 static chy_hresult p_type(const struct asked *a, chy_variant *out)
 {
-    return chy_variant_set_long(out, ca_type(a->ca));
+    return chy_variant_set_long(out, chy_props_ca_type(a->ca));
 }
-static chy_hresult p_one(const struct asked *a, chy_variant *out)
+static chy_hresult p_count(const struct asked *a, chy_variant *out)
 {
-    (void)a;
-    return chy_variant_set_long(out, 1);
+    return chy_variant_set_long(out, (chy_long)chy_ca_cert_count(a->ca));
 }
 static chy_hresult p_zero(const struct asked *a, chy_variant *out)
 {
     (void)a;
     return chy_variant_set_long(out, 0);
 }
+static chy_hresult p_no_deltas(const struct asked *a, chy_variant *out)
+{
+    struct chy_settings *s = chy_settings_get(a->ca);
+    bool off = s->crl.delta_period.n == 0;
+    chy_settings_unref(s);
+    return chy_variant_set_long(out, off);
+}
+static chy_hresult p_shards(const struct asked *a, chy_variant *out)
+{
+    struct chy_settings *s = chy_settings_get(a->ca);
+    int32_t last = chy_crl_shards(a->ca, s, a->authority->key_index);
+    chy_settings_unref(s);
+    return chy_variant_set_long(out, last);
+}
 static chy_hresult p_state(const struct asked *a, chy_variant *out)
 {
-    return chy_variant_set_long(out, cert_state(a->ca));
+    return chy_variant_set_long(out, chy_props_cert_state(a->ca, a->authority));
 }
 static chy_hresult p_crl_state(const struct asked *a, chy_variant *out)
 {
-    return chy_variant_set_long(out, cert_state(a->ca));
+    return chy_variant_set_long(out, chy_props_crl_state(a->ca, a->authority));
 }
-static chy_hresult p_suffix(const struct asked *a, chy_variant *out)
+static chy_hresult p_cert_suffix(const struct asked *a, chy_variant *out)
 {
-    (void)a;
-    return chy_variant_set_str(out, "", 0); /* the first certificate and key have none */
+    return suffix(out, a->authority->index);
+}
+static chy_hresult p_crl_suffix(const struct asked *a, chy_variant *out)
+{
+    return suffix(out, a->authority->key_index);
+}
+static chy_hresult p_crl_index(const struct asked *a, chy_variant *out)
+{
+    return chy_variant_set_long(out, a->authority->key_index);
 }
 static chy_hresult p_cert(const struct asked *a, chy_variant *out)
 {
-    return chy_variant_set_bytes(out, a->ca->cert_der.p, a->ca->cert_der.n);
+    return chy_variant_set_bytes(out, a->authority->cert_der.p, a->authority->cert_der.n);
 }
-static chy_hresult p_no_file(const struct asked *a, chy_variant *out)
+static chy_hresult p_crl(const struct asked *a, chy_variant *out)
 {
-    (void)a;
-    (void)out;
-    return CHY_ERROR_FILE_NOT_FOUND;
+    return chy_props_crl(a->ca, a->authority->key_index, a->shard, false, out);
+}
+static chy_hresult p_delta_crl(const struct asked *a, chy_variant *out)
+{
+    return chy_props_crl(a->ca, a->authority->key_index, a->shard, true, out);
 }
 static chy_hresult p_host(const struct asked *a, chy_variant *out)
 {
@@ -95,181 +167,77 @@ static chy_hresult p_access(const struct asked *a, chy_variant *out)
     return chy_variant_set_long(out, (a->request->caller_access & CHY_CA_ACCESS_ENROLL) != 0);
 }
 
+/* How a name may go on: not at all, with the index of a certificate, with that and a shard. */
+enum suffixes { PLAIN, INDEXED, SHARDED };
 static const struct {
     const char *name;
     chy_long type;
-    bool indexed;
+    enum suffixes suffixes;
     chy_hresult (*get)(const struct asked *a, chy_variant *out);
 } ca_props[] = {
-    {"CAType", CHY_PROPTYPE_LONG, false, p_type},
-    {"CertCount", CHY_PROPTYPE_LONG, false, p_one},
-    {"CertState", CHY_PROPTYPE_LONG, true, p_state},
-    {"CertSuffix", CHY_PROPTYPE_STRING, true, p_suffix},
-    {"CRLIndex", CHY_PROPTYPE_LONG, true, p_zero},
-    {"CRLState", CHY_PROPTYPE_LONG, true, p_crl_state},
-    {"CRLSuffix", CHY_PROPTYPE_STRING, true, p_suffix},
-    {"RawCACertificate", CHY_PROPTYPE_BINARY, true, p_cert},
-    {"RawCRL", CHY_PROPTYPE_BINARY, true, p_no_file},
-    {"RawDeltaCRL", CHY_PROPTYPE_BINARY, true, p_no_file},
-    {"fUseDS", CHY_PROPTYPE_LONG, false, p_zero},
-    {"fDeltaCRLsDisabled", CHY_PROPTYPE_LONG, false, p_one},
-    {"fServerUpgraded", CHY_PROPTYPE_LONG, false, p_zero},
-    {"VolatileMode", CHY_PROPTYPE_LONG, false, p_zero},
-    {"MachineDNSName", CHY_PROPTYPE_STRING, false, p_host},
-    {"ModuleRegistryLocation", CHY_PROPTYPE_STRING, false, p_location},
-    {"RequesterCAAccess", CHY_PROPTYPE_LONG, false, p_access},
-    {"SanitizedCAName", CHY_PROPTYPE_STRING, false, p_sanitized},
-    {"SanitizedShortName", CHY_PROPTYPE_STRING, false, p_short},
-    {"ConfigurationDirectory", CHY_PROPTYPE_STRING, false, p_folder},
+    {"CAType", CHY_PROPTYPE_LONG, PLAIN, p_type},
+    {"CertCount", CHY_PROPTYPE_LONG, PLAIN, p_count},
+    {"CertState", CHY_PROPTYPE_LONG, INDEXED, p_state},
+    {"CertSuffix", CHY_PROPTYPE_STRING, INDEXED, p_cert_suffix},
+    {"CRLIndex", CHY_PROPTYPE_LONG, INDEXED, p_crl_index},
+    {"CRLShards", CHY_PROPTYPE_LONG, INDEXED, p_shards},
+    {"CRLState", CHY_PROPTYPE_LONG, INDEXED, p_crl_state},
+    {"CRLSuffix", CHY_PROPTYPE_STRING, INDEXED, p_crl_suffix},
+    {"RawCACertificate", CHY_PROPTYPE_BINARY, INDEXED, p_cert},
+    {"RawCRL", CHY_PROPTYPE_BINARY, SHARDED, p_crl},
+    {"RawDeltaCRL", CHY_PROPTYPE_BINARY, SHARDED, p_delta_crl},
+    {"fUseDS", CHY_PROPTYPE_LONG, PLAIN, p_zero},
+    {"fDeltaCRLsDisabled", CHY_PROPTYPE_LONG, PLAIN, p_no_deltas},
+    {"fServerUpgraded", CHY_PROPTYPE_LONG, PLAIN, p_zero},
+    {"VolatileMode", CHY_PROPTYPE_LONG, PLAIN, p_zero},
+    {"MachineDNSName", CHY_PROPTYPE_STRING, PLAIN, p_host},
+    {"ModuleRegistryLocation", CHY_PROPTYPE_STRING, PLAIN, p_location},
+    {"RequesterCAAccess", CHY_PROPTYPE_LONG, PLAIN, p_access},
+    {"SanitizedCAName", CHY_PROPTYPE_STRING, PLAIN, p_sanitized},
+    {"SanitizedShortName", CHY_PROPTYPE_STRING, PLAIN, p_short},
+    {"ConfigurationDirectory", CHY_PROPTYPE_STRING, PLAIN, p_folder},
 };
 
-/* "CertState.0": the only certificate index there is; any other has no value. */
-static bool name_matches(const char *known, bool indexed, const char *name, bool *bad_index)
+/* ".7" at *p; false: something else is there. */
+static bool read_index(const char **p, int32_t *out)
+{
+    if (**p != '.' || (*p)[1] < '0' || (*p)[1] > '9') return false;
+    char *end;
+    long v = strtol(*p + 1, &end, 10);
+    if (v > 65535) return false;
+    *out = (int32_t)v;
+    *p = end;
+    return true;
+}
+
+enum match { NO_MATCH, MATCH, BAD_INDEX };
+
+/* "RawCRL", "RawCRL.0", "RawCRL.0.3" */
+static enum match match_name(const char *known, enum suffixes suffixes, const char *name,
+                             int32_t *index, int32_t *shard)
 {
     size_t n = strlen(known);
-    if (strncasecmp(known, name, n) != 0) return false;
-    if (!name[n]) return true;
-    if (!indexed || name[n] != '.') return false;
-    *bad_index = strcmp(name + n, ".0") != 0;
-    return true;
+    if (strncasecmp(known, name, n) != 0) return NO_MATCH;
+    const char *rest = name + n;
+    if (!*rest) return MATCH;
+    if (suffixes == PLAIN || *rest != '.') return NO_MATCH;
+    if (!read_index(&rest, index)) return BAD_INDEX;
+    if (*rest && (suffixes != SHARDED || !read_index(&rest, shard))) return BAD_INDEX;
+    return *rest ? BAD_INDEX : MATCH;
 }
 
 chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,
                          const char *name, chy_long type, chy_variant *out)
 {
-    struct asked a = {ca, r, location};
-    bool bad_index = false;
+    struct asked a = {.ca = ca, .request = r, .location = location};
     for (size_t i = 0; i < CHY_ARRAY_LEN(ca_props); i++) {
-        if (!name_matches(ca_props[i].name, ca_props[i].indexed, name, &bad_index)) continue;
-        if (bad_index) return CHY_CERTSRV_E_PROPERTY_EMPTY;
+        int32_t index = -1;
+        enum match m = match_name(ca_props[i].name, ca_props[i].suffixes, name, &index, &a.shard);
+        if (m == NO_MATCH) continue;
+        a.authority = index < 0 ? chy_ca_current(ca) : chy_ca_authority(ca, index);
+        if (m == BAD_INDEX || !a.authority) return CHY_CERTSRV_E_PROPERTY_EMPTY;
         if ((type & CHY_PROPTYPE_MASK) != ca_props[i].type) return CHY_E_INVALIDARG;
         return ca_props[i].get(&a, out);
     }
     return CHY_CERTSRV_E_PROPERTY_EMPTY;
-}
-
-/* ---- by number, for clients ---- */
-static chy_hresult module_description(struct chy_instance *i, chy_variant *out)
-{
-    struct chy_buf b;
-    chy_buf_init(&b, 4096);
-    chy_hresult hr = i ? chy_instance_description(i, &b, NULL) : CHY_CERTSRV_E_PROPERTY_EMPTY;
-    if (hr == CHY_S_OK) hr = chy_variant_set_str(out, b.p, b.n);
-    chy_buf_free(&b);
-    return hr;
-}
-
-static chy_hresult urls(chy_variant *out, char *const *url, size_t n)
-{
-    struct chy_buf b;
-    chy_buf_init(&b, 65536);
-    for (size_t i = 0; i < n; i++)
-        chy_buf_addf(&b, "%s%s", i ? "\n" : "", url[i]);
-    chy_hresult hr = chy_variant_set_str(out, b.p ? (const char *)b.p : "", b.n);
-    chy_buf_free(&b);
-    return hr;
-}
-
-struct client_prop {
-    chy_long id, type;
-    bool indexed;
-};
-static const struct client_prop client_props[] = {
-    {CHY_CR_PROP_FILEVERSION, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_PRODUCTVERSION, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_EXITCOUNT, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_EXITDESCRIPTION, CHY_PROPTYPE_STRING, true},
-    {CHY_CR_PROP_POLICYDESCRIPTION, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_CANAME, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_SANITIZEDCANAME, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_SHAREDFOLDER, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_PARENTCA, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_CATYPE, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_CASIGCERTCOUNT, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_CASIGCERT, CHY_PROPTYPE_BINARY, true},
-    {CHY_CR_PROP_CACERTSTATE, CHY_PROPTYPE_LONG, true},
-    {CHY_CR_PROP_CRLSTATE, CHY_PROPTYPE_LONG, true},
-    {CHY_CR_PROP_CAPROPIDMAX, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_DNSNAME, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_ROLESEPARATIONENABLED, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_KRACERTUSEDCOUNT, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_KRACERTCOUNT, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_ADVANCEDSERVER, CHY_PROPTYPE_LONG, false},
-    {CHY_CR_PROP_CACERTVERSION, CHY_PROPTYPE_LONG, true},
-    {CHY_CR_PROP_SANITIZEDCASHORTNAME, CHY_PROPTYPE_STRING, false},
-    {CHY_CR_PROP_CERTCDPURLS, CHY_PROPTYPE_STRING, true},
-    {CHY_CR_PROP_CERTAIAURLS, CHY_PROPTYPE_STRING, true},
-    {CHY_CR_PROP_CERTAIAOCSPURLS, CHY_PROPTYPE_STRING, true},
-    {CHY_CR_PROP_LOCALENAME, CHY_PROPTYPE_STRING, false},
-};
-
-static chy_hresult url_property(struct chy_ca *ca, chy_long id, chy_variant *out)
-{
-    struct chy_settings *s = chy_settings_get(ca);
-    chy_hresult hr = id == CHY_CR_PROP_CERTCDPURLS   ? urls(out, s->cdp, s->n_cdp)
-                     : id == CHY_CR_PROP_CERTAIAURLS ? urls(out, s->aia, s->n_aia)
-                                                     : urls(out, s->ocsp, s->n_ocsp);
-    chy_settings_unref(s);
-    return hr;
-}
-
-static chy_hresult number_property(struct chy_ca *ca, chy_long id, chy_variant *out)
-{
-    switch (id) {
-    case CHY_CR_PROP_EXITCOUNT: return chy_variant_set_long(out, (chy_long)ca->n_exits);
-    case CHY_CR_PROP_CATYPE: return chy_variant_set_long(out, ca_type(ca));
-    case CHY_CR_PROP_CASIGCERTCOUNT: return chy_variant_set_long(out, 1);
-    case CHY_CR_PROP_CACERTSTATE:
-    case CHY_CR_PROP_CRLSTATE: return chy_variant_set_long(out, cert_state(ca));
-    case CHY_CR_PROP_CAPROPIDMAX: return chy_variant_set_long(out, CHY_CR_PROP_LOCALENAME);
-    case CHY_CR_PROP_ADVANCEDSERVER: return chy_variant_set_long(out, 1);
-    default: return chy_variant_set_long(out, 0); /* role separation, key recovery: not in use */
-    }
-}
-
-static chy_hresult text_property(struct chy_ca *ca, chy_long id, chy_long index, chy_variant *out)
-{
-    switch (id) {
-    case CHY_CR_PROP_FILEVERSION:
-    case CHY_CR_PROP_PRODUCTVERSION: return text(out, CHY_VERSION);
-    case CHY_CR_PROP_EXITDESCRIPTION:
-        return index < (chy_long)ca->n_exits ? module_description(ca->exits[index].instance, out)
-                                             : CHY_E_INVALIDARG;
-    case CHY_CR_PROP_POLICYDESCRIPTION: return module_description(ca->policy, out);
-    case CHY_CR_PROP_CANAME: return text(out, ca->name);
-    case CHY_CR_PROP_SANITIZEDCANAME: return text(out, ca->sanitized);
-    case CHY_CR_PROP_SANITIZEDCASHORTNAME: return text(out, ca->short_name);
-    case CHY_CR_PROP_DNSNAME: return text(out, ca->host);
-    case CHY_CR_PROP_LOCALENAME: return text(out, "en-US");
-    case CHY_CR_PROP_CERTCDPURLS:
-    case CHY_CR_PROP_CERTAIAURLS:
-    case CHY_CR_PROP_CERTAIAOCSPURLS: return url_property(ca, id, out);
-    default: return chy_variant_set_str(out, "", 0); /* no shared folder; a root has no parent */
-    }
-}
-
-chy_hresult chy_ca_property(struct chy_ca *ca, chy_long id, chy_long index, chy_long type,
-                            chy_variant *out, struct chy_err *err)
-{
-    const struct client_prop *p = NULL;
-    for (size_t i = 0; i < CHY_ARRAY_LEN(client_props) && !p; i++) {
-        if (client_props[i].id == id) p = &client_props[i];
-    }
-    if (!p)
-        return chy_fail(err, CHY_E_INVALIDARG, "CA property %d: there is none of that number here",
-                        id);
-    if ((type & CHY_PROPTYPE_MASK) != p->type) {
-        return chy_fail(err, CHY_E_INVALIDARG, "CA property %d: its type is %d, not %d", id,
-                        p->type, type);
-    }
-    if (index == -1) index = 0;
-    bool exits = id == CHY_CR_PROP_EXITDESCRIPTION;
-    if (index < 0 || (!p->indexed && index != 0) || (p->indexed && !exits && index != 0)) {
-        return chy_fail(err, CHY_E_INVALIDARG, "CA property %d: no index %d", id, index);
-    }
-    chy_hresult hr = p->type == CHY_PROPTYPE_LONG ? number_property(ca, id, out)
-                     : p->type == CHY_PROPTYPE_BINARY
-                         ? chy_variant_set_bytes(out, ca->cert_der.p, ca->cert_der.n)
-                         : text_property(ca, id, index, out);
-    return hr == CHY_S_OK ? hr : chy_fail(err, hr, "CA property %d has no value", id);
 }

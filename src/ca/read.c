@@ -134,11 +134,8 @@ chy_hresult chy_ca_config_set(struct chy_ca *ca, const struct chy_caller *caller
         chy_settings_unref(made);
         return hr;
     }
-    pthread_mutex_lock(&ca->settings_lock);
-    struct chy_settings *old = ca->settings;
-    ca->settings = made;
-    pthread_mutex_unlock(&ca->settings_lock);
-    chy_settings_unref(old);
+    chy_settings_take(ca, made);
+    chy_publisher_poke(ca);
     chy_ca_refresh_module(ca, path);
     chy_log(CHY_LOG_LEVEL_INFO, "config.set", "ca", chy_ca_name(ca), "path", path, "by",
             caller->name, NULL);

@@ -67,6 +67,20 @@ static void request_reset(struct chy_request *r)
     chy_err_clear(&r->err);
 }
 
+void chy_ca_enter(struct chy_ca *ca)
+{
+    pthread_mutex_lock(&ca->lock);
+    ca->in_flight++;
+    pthread_mutex_unlock(&ca->lock);
+}
+
+void chy_ca_leave(struct chy_ca *ca)
+{
+    pthread_mutex_lock(&ca->lock);
+    if (--ca->in_flight == 0) pthread_cond_broadcast(&ca->idle);
+    pthread_mutex_unlock(&ca->lock);
+}
+
 struct chy_request *chy_request_new(struct chy_ca *ca)
 {
     pthread_mutex_lock(&ca->lock);
@@ -79,12 +93,11 @@ struct chy_request *chy_request_new(struct chy_ca *ca)
     pthread_mutex_unlock(&ca->lock);
     if (!r) r = request_alloc(ca);
     if (!r) {
-        pthread_mutex_lock(&ca->lock);
-        ca->in_flight--;
-        pthread_mutex_unlock(&ca->lock);
+        chy_ca_leave(ca);
         return NULL;
     }
     request_reset(r);
+    r->authority = chy_ca_current(ca);
     atomic_store(&r->refs, 1);
     return r;
 }
@@ -210,6 +223,9 @@ chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err)
         .raw_certificate = chy_buf_span(&r->certificate),
         .revoked_when = CHY_TIME_DEFAULT,
         .revoked_effective_when = CHY_TIME_DEFAULT,
+        .invalidity_when = CHY_TIME_DEFAULT,
+        .issuer_index = chy_issuer_index(r->authority),
+        .shard = r->shard,
     };
     if (r->has_serial) row->serial = CHY_SPAN(r->serial);
     if (r->disposition != CHY_DB_DISP_ISSUED && r->disposition != CHY_DB_DISP_ACTIVE) {
@@ -277,6 +293,16 @@ chy_hresult chy_request_from_row(struct chy_request *r, const struct chy_row *ro
     r->status = row->status;
     r->submitted_when = row->submitted_when;
     r->resolved_when = row->resolved_when;
+    r->revoked_when = row->revoked_when;
+    r->revoked_effective_when = row->revoked_effective_when;
+    r->revoked_reason = row->revoked_reason;
+    r->shard = row->shard;
+    if (row->serial.n) r->authority = chy_ca_authority(r->ca, row->issuer_index);
+    if (!r->authority)
+        return chy_fail(
+            err, CHY_CERTSRV_E_INVALID_CA_CERTIFICATE,
+            "request %d: the CA certificate %d that issues it is not in the CA's folder", row->id,
+            row->issuer_index & 0xffff);
     r->requester_name = text_of(r, row->requester_name);
     r->caller_name = text_of(r, row->caller_name);
     r->template_name = text_of(r, row->template_name);

@@ -51,6 +51,7 @@ struct chy_request {
     struct chy_job job; /* first: the pool hands it back */
     struct chy_request *next_free;
     struct chy_ca *ca;
+    const struct chy_authority *authority; /* that issues it */
     struct chy_arena arena;
     enum chy_stage stage;
     struct chy_worker *worker; /* whose thread is inside the policy module */
@@ -92,6 +93,8 @@ struct chy_request {
     struct chy_err err;
     char message[CHY_MESSAGE_MAX];
     chy_time resolved_when;
+    chy_time revoked_when, revoked_effective_when;
+    int32_t revoked_reason, shard;
     uint8_t serial[CHY_SERIAL_LEN];
     bool has_serial;
     struct chy_buf tbs; /* kept between uses */

@@ -78,76 +78,81 @@ static int64_t period_seconds(const char *unit, int64_t n)
     return n * units[0].seconds;
 }
 
-/* A name inside a URL (RFC 3986 2.1). */
-static void add_encoded(struct chy_buf *b, const char *name)
+static chy_hresult urls_of(const struct reading *in, const char *path, struct chy_url_list *out)
 {
-    for (; *name; name++) {
-        unsigned char c = (unsigned char)*name;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     strchr("-._~!:[]", c);
-        if (plain) {
-            chy_buf_add_byte(b, c);
-        } else {
-            chy_buf_addf(b, "%%%02X", c);
-        }
-    }
-}
-
-/* AD CS's tokens in publication URLs: %1 host, %3 sanitized CA name, %4 certificate suffix, %7
- * short name. */
-static char *expand_url(const struct chy_ca *ca, const char *url)
-{
-    struct chy_buf b;
-    chy_buf_init(&b, 2048);
-    for (const char *p = url; *p; p++) {
-        if (*p != '%' || !p[1]) {
-            chy_buf_add_byte(&b, (uint8_t)*p);
-            continue;
-        }
-        switch (*++p) {
-        case '1': add_encoded(&b, ca->host); break;
-        case '3': add_encoded(&b, ca->sanitized); break;
-        case '4': break; /* the first certificate of a CA has no suffix */
-        case '7': add_encoded(&b, ca->short_name); break;
-        default: chy_buf_add_byte(&b, '%'); chy_buf_add_byte(&b, (uint8_t)*p);
-        }
-    }
-    const char *text = chy_buf_cstr(&b);
-    char *out = text ? chy_strdup(text) : NULL;
-    chy_buf_free(&b);
-    return out;
-}
-
-static size_t urls_of(const struct reading *in, const char *path, char **out)
-{
-    char *raw[CHY_CA_MAX_URLS] = {0};
-    size_t n = list_of(in, path, raw, CHY_CA_MAX_URLS), used = 0;
+    char *raw[CHY_CA_MAX_URLS + 1] = {0};
+    size_t n = list_of(in, path, raw, CHY_ARRAY_LEN(raw));
+    chy_hresult hr = CHY_S_OK;
     for (size_t i = 0; i < n; i++) {
-        out[used] = expand_url(in->ca, raw[i]);
-        if (out[used])
-            used++;
-        else
-            chy_fail_nomem(in->err, path);
+        if (hr == CHY_S_OK) hr = chy_url_add(out, raw[i], path, in->err);
         chy_free(raw[i]);
     }
-    return used;
+    return hr;
+}
+
+void chy_settings_place(const struct chy_ca *ca, const struct chy_settings *s,
+                        const struct chy_authority *a, struct chy_url_place *out)
+{
+    *out = (struct chy_url_place){.host = ca->host,
+                                  .sanitized = ca->sanitized,
+                                  .short_name = ca->short_name,
+                                  .config_dn = s->config_dn,
+                                  .domain_dn = s->domain_dn,
+                                  .cert_index = a->index,
+                                  .key_index = a->key_index};
+}
+
+chy_hresult chy_settings_cdp(const struct chy_ca *ca, const struct chy_settings *s,
+                             const struct chy_authority *a, int32_t shard, struct chy_buf *out,
+                             struct chy_err *err)
+{
+    struct chy_url_place place;
+    struct chy_buf text;
+    const char *url[CHY_CA_MAX_URLS];
+    chy_buf_init(&text, 65536);
+    chy_settings_place(ca, s, a, &place);
+    place.shard = shard;
+    size_t n = chy_url_select(&s->crl_urls, CHY_CRL_URL_CDP, &place, &text, url);
+    if (n) chy_cdp_add(out, url, n);
+    chy_hresult hr = chy_buf_done(&text, "setting CRLPublicationURLs", err);
+    chy_buf_free(&text);
+    return hr == CHY_S_OK ? chy_buf_done(out, "setting CRLPublicationURLs", err) : hr;
+}
+
+static chy_hresult make_aia(const struct reading *in, struct chy_settings *s)
+{
+    struct chy_url_place place;
+    struct chy_buf text, more;
+    const char *issuers[CHY_CA_MAX_URLS], *ocsp[2 * CHY_CA_MAX_URLS];
+    chy_buf_init(&text, 65536);
+    chy_buf_init(&more, 65536);
+    chy_settings_place(in->ca, s, s->authority, &place);
+    size_t n = chy_url_select(&s->aia_urls, CHY_CA_URL_AIA, &place, &text, issuers);
+    size_t m = chy_url_select(&s->ocsp_urls, CHY_CRL_URL_CDP, &place, &more, ocsp);
+    struct chy_buf third;
+    chy_buf_init(&third, 65536);
+    m += chy_url_select(&s->aia_urls, CHY_CA_URL_OCSP, &place, &third, ocsp + m);
+    if (n || m) chy_aia_add(&s->aia_der, issuers, n, ocsp, m);
+    struct chy_buf *bufs[] = {&text, &more, &third, &s->aia_der};
+    chy_hresult hr = CHY_S_OK;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++) {
+        if (hr == CHY_S_OK) hr = chy_buf_done(bufs[i], "setting CACertPublicationURLs", in->err);
+        if (bufs[i] != &s->aia_der) chy_buf_free(bufs[i]);
+    }
+    return hr;
 }
 
 static chy_hresult read_urls(const struct reading *in, struct chy_settings *s)
 {
-    s->n_cdp = urls_of(in, "CRLPublicationURLs", s->cdp);
-    s->n_aia = urls_of(in, "CACertPublicationURLs", s->aia);
-    s->n_ocsp = urls_of(in, "OCSPURLs", s->ocsp);
     chy_buf_init(&s->cdp_der, 65536);
     chy_buf_init(&s->aia_der, 65536);
-    if (s->n_cdp) chy_cdp_add(&s->cdp_der, (const char *const *)s->cdp, s->n_cdp);
-    if (s->n_aia || s->n_ocsp) {
-        chy_aia_add(&s->aia_der, (const char *const *)s->aia, s->n_aia,
-                    (const char *const *)s->ocsp, s->n_ocsp);
-    }
-    chy_hresult hr = chy_buf_done(&s->cdp_der, "setting CRLPublicationURLs", in->err);
-    return hr == CHY_S_OK ? chy_buf_done(&s->aia_der, "setting CACertPublicationURLs", in->err)
-                          : hr;
+    s->config_dn = text_of(in, "DSConfigDN");
+    s->domain_dn = text_of(in, "DSDomainDN");
+    chy_hresult hr = urls_of(in, "CRLPublicationURLs", &s->crl_urls);
+    if (hr == CHY_S_OK) hr = urls_of(in, "CACertPublicationURLs", &s->aia_urls);
+    if (hr == CHY_S_OK) hr = urls_of(in, "OCSPURLs", &s->ocsp_urls);
+    if (hr == CHY_S_OK) hr = chy_settings_cdp(in->ca, s, s->authority, 0, &s->cdp_der, in->err);
+    return hr == CHY_S_OK ? make_aia(in, s) : hr;
 }
 
 static chy_hresult read_subject_template(const struct reading *in, struct chy_settings *s)
@@ -225,8 +230,9 @@ static chy_hresult read_blocklist_file(const struct reading *in, struct chy_sett
 /* It counts from the next start, but a value that the key cannot do is refused now, not then. */
 static chy_hresult check_signature_algorithm(const struct reading *in)
 {
-    char *name = in->ca->key ? text_of(in, "SignatureAlgorithm") : NULL;
-    bool ok = !name || !*name || chy_key_sig_alg(in->ca->key, name, in->err);
+    struct chy_key *key = chy_ca_current(in->ca)->key;
+    char *name = key ? text_of(in, "SignatureAlgorithm") : NULL;
+    bool ok = !name || !*name || chy_key_sig_alg(key, name, in->err);
     chy_free(name);
     return ok ? CHY_S_OK : chy_wrap(in->err, "setting SignatureAlgorithm");
 }
@@ -245,12 +251,13 @@ static void read_modules(const struct reading *in, struct chy_settings *s)
 
 static void settings_free(struct chy_settings *s)
 {
-    for (size_t i = 0; i < s->n_cdp; i++)
-        chy_free(s->cdp[i]);
-    for (size_t i = 0; i < s->n_aia; i++)
-        chy_free(s->aia[i]);
-    for (size_t i = 0; i < s->n_ocsp; i++)
-        chy_free(s->ocsp[i]);
+    chy_url_list_free(&s->crl_urls);
+    chy_url_list_free(&s->aia_urls);
+    chy_url_list_free(&s->ocsp_urls);
+    for (size_t i = 0; i < s->n_keep_expired; i++)
+        chy_free(s->keep_expired[i]);
+    chy_free(s->config_dn);
+    chy_free(s->domain_dn);
     for (size_t i = 0; i < s->n_exits; i++)
         chy_free(s->exits[i]);
     for (size_t i = 0; i < s->n_signed_attributes; i++)
@@ -261,6 +268,97 @@ static void settings_free(struct chy_settings *s)
     chy_key_list_free(s->blocked_file);
     chy_free(s->policy);
     chy_free(s);
+}
+
+static struct chy_period period_of(const struct reading *in, const char *unit_path,
+                                   const char *number_path)
+{
+    char *unit = text_of(in, unit_path);
+    struct chy_period p = {chy_unit_by_name(unit), number_of(in, number_path, 0)};
+    chy_free(unit);
+    return p;
+}
+
+/* CHY_TIME_DEFAULT: not set. */
+static chy_time time_of(const struct reading *in, const char *path)
+{
+    char *text = text_of(in, path);
+    chy_time t = CHY_TIME_DEFAULT;
+    if (text && *text && !chy_time_parse(text, &t)) {
+        chy_fail(in->err, CHY_E_INVALIDARG,
+                 "setting %s: \"%.40s\": a time such as 2030-01-31T06:00:00Z is expected", path,
+                 text);
+    }
+    chy_free(text);
+    return t;
+}
+
+static bool choice_is(const struct reading *in, const char *path, const char *value)
+{
+    char *text = text_of(in, path);
+    bool yes = text && strcasecmp(text, value) == 0;
+    chy_free(text);
+    return yes;
+}
+
+static chy_hresult check_shards(const struct reading *in, const struct chy_settings *s)
+{
+    const uint32_t used = CHY_CRL_URL_PUBLISH | CHY_CRL_URL_CDP | CHY_CRL_URL_FRESHEST |
+                          CHY_CRL_URL_PUBLISH_DELTA | CHY_CRL_URL_IDP;
+    bool has_cdp = false;
+    if (!s->crl.max_shards) return CHY_S_OK;
+    for (size_t i = 0; i < s->crl_urls.n; i++) {
+        const struct chy_url *u = &s->crl_urls.url[i];
+        has_cdp |= u->flags & CHY_CRL_URL_CDP && !strncasecmp(u->text, "http", 4);
+        if (!(u->flags & used) || chy_url_has_shard(u->text)) continue;
+        return chy_fail(in->err, CHY_E_INVALIDARG,
+                        "setting CRLMaxPartitions: every address of CRLPublicationURLs must have "
+                        "the token <CRLPartitionIndex>, or all CRLs would have one name; %.80s has "
+                        "not",
+                        u->text);
+    }
+    if (has_cdp) return CHY_S_OK;
+    return chy_fail(in->err, CHY_E_INVALIDARG,
+                    "setting CRLMaxPartitions: CRLPublicationURLs must have an http address with "
+                    "the bit 2, by which a certificate says where its CRL is");
+}
+
+static chy_hresult read_crl(const struct reading *in, struct chy_settings *s)
+{
+    struct chy_crl_settings *c = &s->crl;
+    c->period = period_of(in, "CRLPeriod", "CRLPeriodUnits");
+    c->delta_period = period_of(in, "CRLDeltaPeriod", "CRLDeltaPeriodUnits");
+    c->overlap = period_of(in, "CRLOverlapPeriod", "CRLOverlapUnits");
+    c->delta_overlap = period_of(in, "CRLDeltaOverlapPeriod", "CRLDeltaOverlapUnits");
+    c->skew_s = s->clock_skew_s;
+    c->flags = (uint32_t)number_of(in, "CRLFlags", 2);
+    c->max_shards = (int32_t)number_of(in, "CRLMaxPartitions", 0);
+    c->suspended_shards = (int32_t)number_of(in, "CRLSuspendedPartitions", 0);
+    c->round_robin = number_of(in, "CRLCurrentPartition", -1) >= 0;
+    c->on_revoke = choice_is(in, "CRLPublishOnRevoke", "no")      ? CHY_ON_REVOKE_NO
+                   : choice_is(in, "CRLPublishOnRevoke", "delta") ? CHY_ON_REVOKE_DELTA
+                                                                  : CHY_ON_REVOKE_BASE;
+    c->on_revoke_s = number_of(in, "CRLPublishDelaySeconds", 2);
+    c->next_publish = time_of(in, "CRLNextPublish");
+    c->next_delta_publish = time_of(in, "CRLDeltaNextPublish");
+    s->n_keep_expired = list_of(in, "EKUOIDsForPublishExpiredCertInCRL", s->keep_expired,
+                                CHY_ARRAY_LEN(s->keep_expired));
+    return check_shards(in, s);
+}
+
+static void read_ocsp(const struct reading *in, struct chy_settings *s)
+{
+    s->ocsp = (struct chy_ca_ocsp_settings){
+        .unauthorized_for_unknown = choice_is(in, "OCSPUnknown", "unauthorized"),
+        .nonce_max = (uint32_t)number_of(in, "OCSPNonceMax", 32),
+        .validity_s = 60 * number_of(in, "OCSPValidityMinutes", 60),
+        .archive_cutoff_s = 86400 * number_of(in, "OCSPArchiveCutoffDays", 0),
+        .max_ids = (uint32_t)number_of(in, "OCSPMaxRequests", 16),
+        .enabled = number_of(in, "OCSPEnabled", 1) != 0};
+    s->ocsp_by_ca_key = choice_is(in, "OCSPSigner", "ca");
+    s->check_publication = choice_is(in, "PublicationCheck", "no")        ? CHY_CHECK_NO
+                           : choice_is(in, "PublicationCheck", "require") ? CHY_CHECK_REQUIRE
+                                                                          : CHY_CHECK_WARN;
 }
 
 static void read_limits(const struct reading *in, struct chy_settings *s)
@@ -287,9 +385,12 @@ chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, stru
     struct chy_settings *s = chy_calloc(1, sizeof(*s));
     if (!s) return chy_fail_nomem(err, "settings");
     atomic_store(&s->refs, 1);
+    s->authority = chy_ca_current(ca);
     read_limits(&in, s);
     read_modules(&in, s);
+    read_ocsp(&in, s);
     chy_hresult hr = read_urls(&in, s);
+    if (hr == CHY_S_OK) hr = read_crl(&in, s);
     if (hr == CHY_S_OK) hr = read_subject_template(&in, s);
     if (hr == CHY_S_OK) hr = read_blocklist(&in, s);
     if (hr == CHY_S_OK) hr = read_blocklist_file(&in, s);
@@ -300,6 +401,23 @@ chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, stru
     }
     *out = s;
     return CHY_S_OK;
+}
+
+chy_hresult chy_settings_remake(struct chy_ca *ca, struct chy_err *err)
+{
+    struct chy_settings *made = NULL;
+    chy_hresult hr = chy_settings_make(ca, &made, err);
+    if (hr == CHY_S_OK) chy_settings_take(ca, made);
+    return hr;
+}
+
+void chy_settings_take(struct chy_ca *ca, struct chy_settings *made)
+{
+    pthread_mutex_lock(&ca->settings_lock);
+    struct chy_settings *old = ca->settings;
+    ca->settings = made;
+    pthread_mutex_unlock(&ca->settings_lock);
+    chy_settings_unref(old);
 }
 
 struct chy_settings *chy_settings_get(struct chy_ca *ca)

@@ -65,14 +65,17 @@ static void check_settings(const struct chy_settings *s)
     must(s->clock_skew_s >= 0 && s->clock_skew_s <= 10080 * 60);
     must(s->clock_jump_s >= 5 && s->clock_jump_s <= 86400);
     must(s->module_timeout_ms >= 10 && s->module_timeout_ms <= 3600000);
-    must(s->n_cdp <= CHY_CA_MAX_URLS && s->n_aia <= CHY_CA_MAX_URLS);
-    must(s->n_ocsp <= CHY_CA_MAX_URLS && s->n_exits <= CHY_CA_MAX_EXITS);
+    must(s->crl_urls.n <= CHY_CA_MAX_URLS && s->aia_urls.n <= CHY_CA_MAX_URLS);
+    must(s->ocsp_urls.n <= CHY_CA_MAX_URLS && s->n_exits <= CHY_CA_MAX_EXITS);
+    must(s->crl.period.n >= 1 && s->crl.delta_period.n >= 0 && s->crl.max_shards >= 0);
+    must(s->ocsp.max_ids >= 1 && s->ocsp.validity_s >= 60 && s->ocsp.nonce_max <= 32);
     must(s->n_subject_order <= CHY_NAME_PROPS && s->n_blocked <= CHY_CA_BLOCKLIST_MAX);
     must(s->n_signed_attributes <= 8 && s->policy);
     for (size_t i = 0; i < s->n_subject_order; i++)
         must(s->subject_order[i] >= 0 && s->subject_order[i] < CHY_NAME_PROPS);
     must(!s->cdp_der.failed && !s->aia_der.failed);
-    must(!s->cdp_der.n == !s->n_cdp && !s->aia_der.n == !(s->n_aia || s->n_ocsp));
+    must(!s->cdp_der.n || s->crl_urls.n);
+    must(!s->aia_der.n || s->aia_urls.n || s->ocsp_urls.n);
 }
 
 static chy_hresult nothing_stored(struct chy_store *store,
@@ -88,7 +91,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct chy_store_ops ops = {.config = nothing_stored};
     static char host[] = "ca.example.test", name[] = "Test CA!0021", shorter[] = "Test CA";
     struct chy_store store = {&ops};
-    struct chy_ca ca = {.host = host, .sanitized = name, .short_name = shorter};
+    struct chy_authority authority = {.index = 1, .key_index = 1};
+    struct chy_ca ca = {.host = host,
+                        .sanitized = name,
+                        .short_name = shorter,
+                        .authority = {&authority},
+                        .n_authorities = 1};
     struct chy_settings *s = NULL;
     struct chy_err err = {0};
     char *text = size > IN_MAX ? NULL : chy_strndup((const char *)data, size), *at = text;

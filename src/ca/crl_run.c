@@ -1,0 +1,538 @@
+/* One run of the publisher: which CRLs are made, under one number; their records, files and event.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "ca/publisher.h"
+
+enum { MAX_SHARD = 65535, DUE_SLACK_S = 1 };
+
+struct run {
+    struct chy_publisher *p;
+    struct chy_settings *settings;
+    const struct chy_crl_order *order;
+    bool is_manual;
+    uint64_t number;
+    chy_time now;
+    int64_t seq;         /* changes up to here are on what this run makes */
+    uint8_t *changed[2]; /* of shards, for bases and deltas; of the key at hand */
+    struct chy_crl_kept *made;
+    size_t n, cap;
+    struct chy_err *err;
+};
+
+/* ---- what there is ---- */
+struct chy_crl_kept *chy_crl_newest(struct chy_publisher *p, int32_t key_index, int32_t shard,
+                                    bool is_delta)
+{
+    struct chy_crl_kept *found = NULL;
+    for (size_t i = 0; i < p->n_kept; i++) {
+        const struct chy_crl_record *r = &p->kept[i].record;
+        if (r->key_index == key_index && r->shard == shard && r->is_delta == is_delta &&
+            (!found || r->number > found->record.number))
+            found = &p->kept[i];
+    }
+    return found;
+}
+
+const struct chy_authority *chy_crl_signer_of(const struct chy_ca *ca, const struct chy_settings *s,
+                                              int32_t key_index, chy_time now)
+{
+    const struct chy_authority *newest = NULL;
+    bool alive = s->crl.flags & CHY_CRLF_PRESERVE_EXPIRED_CA_CERTS;
+    for (size_t i = 0; i < atomic_load(&ca->n_authorities); i++) {
+        if (ca->authority[i]->key_index != key_index) continue;
+        newest = ca->authority[i];
+        alive = alive || now <= newest->cert.not_after;
+    }
+    return alive ? newest : NULL;
+}
+
+int32_t chy_crl_last_shard(struct chy_publisher *p, const struct chy_settings *s, int32_t key_index)
+{
+    bool is_newest = chy_ca_current(p->ca)->key_index == key_index;
+    int32_t last = is_newest ? s->crl.max_shards : 0;
+    for (size_t i = 0; i < p->n_kept; i++) {
+        const struct chy_crl_record *r = &p->kept[i].record;
+        if (r->key_index == key_index && r->shard > last) last = r->shard;
+    }
+    return last;
+}
+
+void chy_crl_note_shards(struct chy_publisher *p)
+{
+    int32_t key = chy_ca_current(p->ca)->key_index, n = 0;
+    while (n < MAX_SHARD && chy_crl_newest(p, key, n + 1, false))
+        n++;
+    atomic_store(&p->shards_ready, n);
+}
+
+/* ---- what is due ---- */
+static chy_time due_of(const struct chy_crl_kept *k, const struct chy_settings *s, bool is_delta)
+{
+    chy_time moved = is_delta ? s->crl.next_delta_publish : s->crl.next_publish;
+    bool counts = moved != CHY_TIME_DEFAULT && moved > k->record.this_publish;
+    return counts ? moved : k->record.next_publish;
+}
+
+/* fn for each scope that is to have CRLs, until it says false. */
+static bool each_scope(struct chy_publisher *p, const struct chy_settings *s, chy_time now,
+                       bool (*fn)(struct chy_publisher *p, const struct chy_settings *s,
+                                  int32_t key, int32_t shard, void *arg),
+                       void *arg)
+{
+    size_t n = atomic_load(&p->ca->n_authorities);
+    for (size_t i = 0; i < n; i++) {
+        const struct chy_authority *a = p->ca->authority[i];
+        if (a->key_index != a->index || !chy_crl_signer_of(p->ca, s, a->key_index, now)) continue;
+        int32_t last = chy_crl_last_shard(p, s, a->key_index);
+        for (int32_t shard = 0; shard <= last; shard++) {
+            if (!fn(p, s, a->key_index, shard, arg)) return false;
+        }
+    }
+    return true;
+}
+
+struct due {
+    bool is_delta;
+    chy_time at;
+};
+
+static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32_t key,
+                    int32_t shard, void *arg)
+{
+    struct due *d = arg;
+    const struct chy_crl_kept *k = chy_crl_newest(p, key, shard, d->is_delta);
+    chy_time at = k ? due_of(k, s, d->is_delta) : 0;
+    if (d->at == CHY_TIME_DEFAULT || at < d->at) d->at = at;
+    return true;
+}
+
+chy_time chy_crl_scheduled(struct chy_publisher *p, const struct chy_settings *s, bool is_delta)
+{
+    struct due d = {is_delta, CHY_TIME_DEFAULT};
+    if (is_delta && !s->crl.delta_period.n) return CHY_TIME_DEFAULT;
+    (void)each_scope(p, s, chy_now(p->ca->clock), earlier, &d);
+    return d.at;
+}
+
+bool chy_crl_is_due(struct chy_publisher *p, const struct chy_settings *s, chy_time now,
+                    bool is_delta)
+{
+    chy_time at = chy_crl_scheduled(p, s, is_delta);
+    return at != CHY_TIME_DEFAULT && at <= now;
+}
+
+/* ---- which shards changed ---- */
+static bool note_changed(const struct chy_revoked *r, void *arg)
+{
+    uint8_t *changed = arg;
+    if (r->shard >= 0 && r->shard <= MAX_SHARD) changed[r->shard] = 1;
+    return true;
+}
+
+static chy_hresult find_changed(struct run *run, int32_t key_index, bool is_delta)
+{
+    struct chy_store *store = run->p->ca->store;
+    const struct chy_crl_scope all = {key_index, CHY_CRL_SHARD_ANY};
+    const struct chy_crl_seen *seen = &run->p->seen[is_delta];
+    uint8_t *changed = run->changed[is_delta];
+    memset(changed, 0, MAX_SHARD + 1);
+    chy_hresult hr = store->ops->revoked_since(store, &all, seen->seq, seen->when, run->now,
+                                               note_changed, changed, run->err);
+    bool any = memchr(changed, 1, MAX_SHARD + 1) != NULL;
+    if (!(run->settings->crl.flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE) && any) changed[0] = 1;
+    return hr;
+}
+
+static bool is_wanted(const struct run *run, int32_t key, int32_t shard, bool is_delta)
+{
+    const struct chy_crl_order *o = run->order;
+    const struct chy_settings *s = run->settings;
+    const struct chy_crl_kept *k = chy_crl_newest(run->p, key, shard, is_delta);
+    if (is_delta && !s->crl.delta_period.n) return false;
+    if (o->shard != CHY_CRL_SHARD_ANY) return o->shard == shard;
+    /* The first CRLs of more shards: the one of the others says from then on what it leaves out. */
+    if (!k || !chy_crl_newest(run->p, key, chy_crl_last_shard(run->p, s, key), is_delta))
+        return true;
+    if (run->is_manual && chy_crl_last_shard(run->p, s, key) == 0) return true;
+    return run->changed[is_delta][shard] || o->next_update != CHY_TIME_DEFAULT ||
+           due_of(k, s, is_delta) <= run->now + DUE_SLACK_S * CHY_US_PER_S;
+}
+
+/* ---- making ---- */
+static struct chy_crl_kept *room_for_one(struct run *run)
+{
+    if (run->n == run->cap) {
+        size_t cap = run->cap ? 2 * run->cap : 16;
+        struct chy_crl_kept *more = chy_realloc(run->made, cap * sizeof(*more));
+        if (!more) return NULL;
+        run->made = more;
+        run->cap = cap;
+    }
+    struct chy_crl_kept *k = &run->made[run->n];
+    memset(k, 0, sizeof(*k));
+    return k;
+}
+
+static void log_made(const struct chy_ca *ca, const struct chy_crl_kept *k)
+{
+    char name[192], number[24], entries[24], size[24], ms[24], next[40];
+    const struct chy_crl_record *r = &k->record;
+    chy_crl_name(ca, r, name, sizeof(name));
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)r->number);
+    snprintf(entries, sizeof(entries), "%lld", (long long)r->entries);
+    snprintf(size, sizeof(size), "%lld", (long long)r->size);
+    snprintf(ms, sizeof(ms), "%lld", (long long)(r->sign_us / 1000));
+    chy_time_format(next, r->next_update);
+    chy_log(r->status == CHY_S_OK ? CHY_LOG_LEVEL_INFO : CHY_LOG_LEVEL_WARNING, "crl.published",
+            "ca", chy_ca_name(ca), "crl", name, "number", number, "entries", entries, "octets",
+            size, "ms", ms, "next_update", next, "error", k->error, NULL);
+}
+
+/* Those of one scope, its CRLs of this run among them, in one list. */
+static const struct chy_crl_record *find_base(const struct run *run, int32_t key, int32_t shard,
+                                              bool newest, struct chy_crl_record *out)
+{
+    bool use_oldest = run->settings->crl.flags & CHY_CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE;
+    struct chy_crl_record list[64];
+    size_t n = 0;
+    const struct chy_crl_kept *lists[] = {run->p->kept, run->made};
+    const size_t lengths[] = {run->p->n_kept, run->n};
+    for (size_t l = 0; l < CHY_ARRAY_LEN(lists); l++) {
+        for (size_t i = 0; i < lengths[l]; i++) {
+            const struct chy_crl_record *r = &lists[l][i].record;
+            if (r->key_index != key || r->shard != shard || r->is_delta) continue;
+            if (n == CHY_ARRAY_LEN(list)) memmove(list, list + 1, --n * sizeof(*list));
+            list[n++] = *r;
+        }
+    }
+    const struct chy_crl_record *found =
+        newest ? (n ? &list[n - 1] : NULL) : chy_crl_delta_base(list, n, use_oldest, run->now);
+    if (found) *out = *found;
+    return found ? out : NULL;
+}
+
+static chy_hresult make_one(struct run *run, const struct chy_authority *a,
+                            struct chy_signer *signer, int32_t shard, bool is_delta, bool is_shadow)
+{
+    struct chy_crl_record base, previous;
+    struct chy_crl_kept *k = room_for_one(run);
+    struct chy_crl_making m = {.ca = run->p->ca,
+                               .settings = run->settings,
+                               .authority = a,
+                               .signer = signer,
+                               .shard = shard,
+                               .is_delta = is_delta,
+                               .is_manual = run->is_manual,
+                               .is_shadow = is_shadow,
+                               .number = run->number,
+                               .now = run->now};
+    if (!k) return chy_fail_nomem(run->err, "CRL");
+    if (is_delta && !is_shadow) m.base = find_base(run, a->key_index, shard, false, &base);
+    m.previous = find_base(run, a->key_index, shard, true, &previous);
+    if (is_delta && !is_shadow && !m.base) return CHY_S_OK; /* with the first base, then */
+    chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !is_shadow, run->now,
+                                   a->cert.not_before, run->order->next_update, &m.times, run->err);
+    if (hr == CHY_S_OK) hr = chy_crl_make(&m, &k->record, run->err);
+    if (hr != CHY_S_OK) return hr;
+    run->n++;
+    chy_crl_place(run->p, run->settings, a, k);
+    return CHY_S_OK;
+}
+
+/* Deltas were switched off: an empty one of a new base makes everybody fetch that (CRLF: shadow).
+ */
+static bool needs_shadow(const struct run *run, int32_t key, int32_t shard)
+{
+    const struct chy_crl_kept *k = chy_crl_newest(run->p, key, shard, true);
+    return !run->settings->crl.delta_period.n && k && !(k->record.flags & CHY_CPF_SHADOW) &&
+           k->record.next_update > run->now;
+}
+
+static chy_hresult make_scope(struct run *run, const struct chy_authority *a,
+                              struct chy_signer *signer, int32_t shard)
+{
+    bool base = run->order->flags & CHY_CA_CRL_BASE && is_wanted(run, a->key_index, shard, false);
+    bool delta =
+        (base && run->settings->crl.delta_period.n) ||
+        (run->order->flags & CHY_CA_CRL_DELTA && is_wanted(run, a->key_index, shard, true));
+    bool shadow = base && needs_shadow(run, a->key_index, shard);
+    chy_hresult hr = base ? make_one(run, a, signer, shard, false, false) : CHY_S_OK;
+    if (hr == CHY_S_OK && delta) hr = make_one(run, a, signer, shard, true, false);
+    if (hr == CHY_S_OK && shadow) hr = make_one(run, a, signer, shard, true, true);
+    return hr;
+}
+
+static chy_hresult make_key(struct run *run, const struct chy_authority *a)
+{
+    struct chy_signer *signer = NULL;
+    int32_t last = chy_crl_last_shard(run->p, run->settings, a->key_index);
+    chy_hresult hr = chy_signer_new(a->key, a->sig_alg, &signer, run->err);
+    for (int kind = 0; kind < 2 && hr == CHY_S_OK; kind++)
+        hr = find_changed(run, a->key_index, kind == 1);
+    for (int32_t shard = 0; shard <= last && hr == CHY_S_OK; shard++)
+        hr = make_scope(run, a, signer, shard);
+    chy_signer_free(signer);
+    return hr;
+}
+
+/* ---- records ---- */
+static chy_hresult reserve_number(struct run *run)
+{
+    char text[24];
+    run->number = chy_crl_number_after(run->p->number, run->now);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)run->number);
+    struct chy_write w = {
+        .kind = CHY_WRITE_META, .path = CHY_META_CRL_NUMBER, .value = chy_span_cstr(text)};
+    chy_hresult hr = chy_store_write_wait(run->p->ca->store, &w, run->err);
+    if (hr != CHY_S_OK)
+        chy_health_store_failed(run->p->ca, run->err);
+    else
+        run->p->number = run->number;
+    (void)CHY_FAULT("crl.after_number");
+    return hr;
+}
+
+/* One commit for all of them, and the event with the last. */
+static chy_hresult write_records(struct run *run, bool is_new)
+{
+    struct chy_ca *ca = run->p->ca;
+    struct chy_owed owed[CHY_CA_MAX_EXITS];
+    size_t n_owed = is_new ? chy_outbox_owe_event(ca, CHY_EXITEVENT_CRLISSUED, owed) : 0;
+    struct chy_write *w = chy_calloc(run->n ? run->n : 1, sizeof(*w));
+    chy_hresult hr = w ? CHY_S_OK : chy_fail_nomem(run->err, "CRL");
+    for (size_t i = 0; i < run->n && hr == CHY_S_OK; i++) {
+        run->made[i].record.error = chy_span_cstr(run->made[i].error);
+        w[i] = (struct chy_write){.kind = CHY_WRITE_CRL,
+                                  .crl = &run->made[i].record,
+                                  .when = run->now,
+                                  .soon = run->n - 1 - i};
+    }
+    if (hr == CHY_S_OK && run->n) {
+        struct chy_write *last = &w[run->n - 1];
+        last->owed = owed;
+        last->n_owed = n_owed;
+        for (size_t i = 0; i + 1 < run->n; i++)
+            chy_store_write(ca->store, &w[i]);
+        hr = chy_store_write_wait(ca->store, last, run->err);
+    }
+    for (size_t i = 0; i < run->n && hr == CHY_S_OK; i++) {
+        if (w[i].result != CHY_S_OK) hr = chy_fail(run->err, w[i].result, "%s", w[i].err.text);
+    }
+    chy_free(w);
+    if (hr == CHY_S_OK)
+        chy_outbox_behind(ca, n_owed);
+    else
+        chy_health_store_failed(ca, run->err);
+    (void)CHY_FAULT("crl.after_record");
+    return hr;
+}
+
+static int in_order(const void *a, const void *b)
+{
+    const struct chy_crl_record *x = &((const struct chy_crl_kept *)a)->record;
+    const struct chy_crl_record *y = &((const struct chy_crl_kept *)b)->record;
+    if (x->key_index != y->key_index) return x->key_index < y->key_index ? -1 : 1;
+    if (x->shard != y->shard) return x->shard < y->shard ? -1 : 1;
+    if (x->is_delta != y->is_delta) return x->is_delta ? 1 : -1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The newest of each scope and kind, and what still holds, as the store keeps them too. */
+static bool still_matters(const struct chy_crl_kept *k, const struct chy_crl_kept *next,
+                          chy_time now)
+{
+    bool is_newest = !next || next->record.key_index != k->record.key_index ||
+                     next->record.shard != k->record.shard ||
+                     next->record.is_delta != k->record.is_delta;
+    return is_newest || k->record.next_update > now;
+}
+
+static chy_hresult take_over(struct run *run)
+{
+    struct chy_publisher *p = run->p;
+    size_t n = p->n_kept + run->n, used = 0;
+    struct chy_crl_kept *all = chy_calloc(n ? n : 1, sizeof(*all));
+    if (!all) return chy_fail_nomem(run->err, "CRL");
+    if (p->n_kept) memcpy(all, p->kept, p->n_kept * sizeof(*all));
+    if (run->n) memcpy(all + p->n_kept, run->made, run->n * sizeof(*all));
+    for (size_t i = p->n_kept; i < n; i++)
+        all[i].record.error = (struct chy_span){0};
+    qsort(all, n, sizeof(*all), in_order);
+    for (size_t i = 0; i < n; i++) {
+        const struct chy_crl_kept *next = i + 1 < n ? &all[i + 1] : NULL;
+        bool replaced = next && in_order(&all[i], next) == 0; /* written out again */
+        if (!replaced && still_matters(&all[i], next, run->now)) all[used++] = all[i];
+    }
+    pthread_mutex_lock(&p->lock);
+    struct chy_crl_kept *old = p->kept;
+    p->kept = all;
+    p->n_kept = used;
+    p->cap_kept = n;
+    pthread_mutex_unlock(&p->lock);
+    chy_free(old);
+    return CHY_S_OK;
+}
+
+static bool is_current(struct chy_publisher *p, const char *file)
+{
+    for (size_t i = 0; i < p->n_kept; i++) {
+        char path[4096];
+        const struct chy_crl_record *r = &p->kept[i].record;
+        if (chy_crl_newest(p, r->key_index, r->shard, r->is_delta) != &p->kept[i]) continue;
+        chy_crl_file(p->ca, r, path, sizeof(path));
+        if (strcmp(strrchr(path, '/') + 1, file) == 0) return true;
+    }
+    return false;
+}
+
+void chy_crl_sweep(struct chy_publisher *p)
+{
+    char path[4500];
+    snprintf(path, sizeof(path), "%s/crl", p->ca->dir);
+    DIR *dir = opendir(path);
+    struct dirent *e;
+    while (dir && (e = readdir(dir)) != NULL) {
+        if (e->d_name[0] == '.' || is_current(p, e->d_name)) continue;
+        snprintf(path, sizeof(path), "%s/crl/%s", p->ca->dir, e->d_name);
+        (void)unlink(path);
+    }
+    if (dir) closedir(dir);
+}
+
+/* ---- the run ---- */
+static void drop_made(struct run *run)
+{
+    for (size_t i = 0; i < run->n; i++) {
+        char path[4096];
+        chy_crl_file(run->p->ca, &run->made[i].record, path, sizeof(path));
+        (void)unlink(path);
+    }
+}
+
+static bool again_one(struct chy_publisher *p, const struct chy_settings *s, int32_t key,
+                      int32_t shard, void *arg)
+{
+    struct run *run = arg;
+    const struct chy_authority *a = chy_crl_signer_of(p->ca, s, key, run->now);
+    for (int kind = 0; kind < 2; kind++) {
+        const struct chy_crl_kept *old = chy_crl_newest(p, key, shard, kind == 1);
+        struct chy_crl_kept *k = old ? room_for_one(run) : NULL;
+        if (!k) continue;
+        *k = *old;
+        run->n++;
+        chy_crl_place(p, s, a, k);
+    }
+    return true;
+}
+
+static chy_hresult make_all(struct run *run)
+{
+    struct chy_publisher *p = run->p;
+    size_t n = atomic_load(&p->ca->n_authorities);
+    chy_hresult hr = reserve_number(run);
+    if (hr == CHY_S_OK) hr = p->ca->store->ops->last_seq(p->ca->store, &run->seq, run->err);
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
+        const struct chy_authority *a = p->ca->authority[i];
+        const struct chy_authority *signs =
+            a->key_index == a->index
+                ? chy_crl_signer_of(p->ca, run->settings, a->key_index, run->now)
+                : NULL;
+        if (signs) hr = make_key(run, signs);
+    }
+    return hr;
+}
+
+static void note_seen(struct run *run)
+{
+    if (run->order->shard != CHY_CRL_SHARD_ANY) return;
+    const struct chy_crl_seen now = {run->seq, run->now};
+    if (run->order->flags & CHY_CA_CRL_BASE) run->p->seen[0] = now;
+    if (run->settings->crl.delta_period.n) run->p->seen[1] = now;
+}
+
+static chy_hresult check_order(const struct run *run)
+{
+    const struct chy_crl_order *o = run->order;
+    if (o->flags & CHY_CA_CRL_DELTA && !(o->flags & CHY_CA_CRL_BASE) &&
+        !run->settings->crl.delta_period.n) {
+        return chy_fail(run->err, CHY_E_INVALIDARG,
+                        "delta CRLs are switched off: set CRLDeltaPeriodUnits to 1 or more");
+    }
+    if (o->shard < CHY_CRL_SHARD_ANY ||
+        o->shard >
+            chy_crl_last_shard(run->p, run->settings, chy_ca_current(run->p->ca)->key_index)) {
+        return chy_fail(run->err, CHY_E_INVALIDARG, "there is no shard %d: see CRLMaxPartitions",
+                        o->shard);
+    }
+    return CHY_S_OK;
+}
+
+static chy_hresult run_all(struct run *run)
+{
+    bool republish = run->order->flags & CHY_CA_CRL_REPUBLISH;
+    chy_hresult hr = check_order(run);
+    if (hr == CHY_S_OK) hr = chy_health_may_publish(run->p->ca, run->err);
+    if (hr != CHY_S_OK) return hr;
+    if (republish)
+        (void)each_scope(run->p, run->settings, run->now, again_one, run);
+    else
+        hr = make_all(run);
+    chy_crl_place_certs(run->p, run->settings);
+    if (hr == CHY_S_OK && run->n) hr = write_records(run, !republish);
+    if (hr == CHY_S_OK && run->n) hr = take_over(run);
+    if (hr != CHY_S_OK) {
+        if (!republish) drop_made(run);
+        return hr;
+    }
+    if (!republish) note_seen(run);
+    chy_crl_note_shards(run->p);
+    chy_crl_sweep(run->p);
+    return CHY_S_OK;
+}
+
+/* What was published but not to every place is told as an error, though the CRLs are there. */
+static void fill_result(const struct run *run, struct chy_crl_result *out)
+{
+    bool republish = run->order->flags & CHY_CA_CRL_REPUBLISH;
+    out->made = (uint32_t)run->n;
+    out->number = run->n && !republish ? run->number : 0;
+    for (size_t i = 0; i < run->n; i++) {
+        log_made(run->p->ca, &run->made[i]);
+        if (run->made[i].record.status != CHY_S_OK && out->status == CHY_S_OK)
+            out->status = chy_fail(&out->err, run->made[i].record.status, "%s", run->made[i].error);
+    }
+}
+
+void chy_crl_run(struct chy_publisher *p, const struct chy_crl_order *order, bool is_manual,
+                 struct chy_crl_result *result)
+{
+    struct run run = {.p = p,
+                      .settings = chy_settings_get(p->ca),
+                      .order = order,
+                      .is_manual = is_manual,
+                      .now = chy_now(p->ca->clock),
+                      .err = &result->err};
+    int64_t since = chy_monotonic(&chy_system_clock);
+    pthread_mutex_lock(&p->lock);
+    bool revoked = p->revoked;
+    p->revoked = false; /* what comes from here on may not be on them */
+    pthread_mutex_unlock(&p->lock);
+    run.changed[0] = chy_calloc(2, MAX_SHARD + 1);
+    run.changed[1] = run.changed[0] ? run.changed[0] + MAX_SHARD + 1 : NULL;
+    result->status = run.changed[0] ? run_all(&run) : chy_fail_nomem(&result->err, "CRL");
+    if (result->status == CHY_S_OK)
+        fill_result(&run, result);
+    else if (revoked)
+        chy_publisher_revoked(p->ca);
+    p->last_cost_us = chy_monotonic(&chy_system_clock) - since;
+    p->effective_known = false;
+    chy_free(run.changed[0]);
+    chy_free(run.made);
+    chy_settings_unref(run.settings);
+}

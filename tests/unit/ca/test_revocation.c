@@ -1,0 +1,280 @@
+/* Revoking and publishing through the engine: what an officer may do, what stands on the CRLs, and
+ * what is left after a restart. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "ca/ca_internal.h"
+#include "ca/publisher.h"
+#include "engine.h"
+#include "pki/crl.h"
+
+static void revoke_as(struct engine *e, const struct answer *cert, int32_t reason, chy_time when,
+                   struct answer *out)
+{
+    const struct chy_revoke what = {reason, when, CHY_TIME_DEFAULT};
+    answer_init(out);
+    chy_ca_revoke(e->ca, &officer, CHY_SPAN(cert->serial), &what, answered, out);
+    answer_wait(out);
+}
+
+static void must_revoke(struct engine *e, const struct answer *cert, int32_t reason)
+{
+    struct answer a;
+    revoke_as(e, cert, reason, CHY_TIME_DEFAULT, &a);
+    if (a.status != CHY_S_OK) fail_msg("reason %d: %s", reason, a.text);
+    answer_free(&a);
+}
+
+static void must_not_revoke(struct engine *e, const struct answer *cert, int32_t reason,
+                            chy_hresult status, const char *why)
+{
+    struct answer a;
+    revoke_as(e, cert, reason, CHY_TIME_DEFAULT, &a);
+    assert_int_equal(a.status, status);
+    if (!strstr(a.text, why)) fail_msg("\"%s\" is not in \"%s\"", why, a.text);
+    answer_free(&a);
+}
+
+struct published {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done;
+    struct chy_crl_result r;
+};
+
+static void published(const struct chy_crl_result *r, void *arg)
+{
+    struct published *p = arg;
+    pthread_mutex_lock(&p->lock);
+    p->r = *r;
+    p->done = true;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static struct chy_crl_result publish(struct engine *e, uint32_t flags, int32_t shard)
+{
+    struct published p = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    const struct chy_crl_order order = {flags, shard, CHY_TIME_DEFAULT};
+    chy_ca_publish_crls(e->ca, &officer, &order, published, &p);
+    pthread_mutex_lock(&p.lock);
+    while (!p.done)
+        pthread_cond_wait(&p.wake, &p.lock);
+    pthread_mutex_unlock(&p.lock);
+    return p.r;
+}
+
+/* The current CRL, parsed; whole owns its octets. */
+static void read_crl(struct engine *e, int32_t shard, bool is_delta, struct chy_buf *whole,
+                     struct chy_crl *crl)
+{
+    struct chy_err err = {0};
+    struct chy_crl_info info;
+    int fd;
+    must(chy_ca_crl_open(e->ca, -1, shard, is_delta, &fd, &info, &err), &err);
+    chy_buf_init(whole, 16 << 20);
+    assert_true(chy_buf_reserve(whole, (size_t)info.record.size));
+    assert_int_equal(read(fd, whole->p, (size_t)info.record.size), info.record.size);
+    whole->n = (size_t)info.record.size;
+    close(fd);
+    must(chy_crl_parse(chy_buf_span(whole), crl, &err), &err);
+}
+
+/* The reason with which the certificate stands on the current CRL; -1: it does not. */
+static int32_t on_crl(struct engine *e, const struct answer *cert, bool is_delta)
+{
+    struct chy_buf whole;
+    struct chy_crl *crl = malloc(sizeof(*crl));
+    struct chy_crl_entry entry;
+    size_t pos = 0;
+    int32_t found = -1;
+    read_crl(e, 0, is_delta, &whole, crl);
+    while (chy_crl_entry_next(crl->entries, &pos, &entry)) {
+        if (chy_span_eq(entry.serial, CHY_SPAN(cert->serial))) found = entry.reason;
+    }
+    assert_int_equal(pos, crl->entries.n);
+    chy_buf_free(&whole);
+    free(crl);
+    return found;
+}
+
+static void set(struct engine *e, const char *path, const char *json)
+{
+    struct chy_err err = {0};
+    must(chy_ca_config_set(e->ca, &officer, path, json, &err), &err);
+}
+
+static void begin(struct engine *e)
+{
+    engine_make(e, "1");
+    engine_open(e);
+    set(e, "CRLPublishOnRevoke", "\"no\"");
+}
+
+static void test_what_is_revoked_stands_on_the_next_crl(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, b;
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    submit_to(e.ca, "b.example.test", "", &b);
+    must_revoke(&e, &a, CHY_CRL_REASON_KEY_COMPROMISE);
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 1);
+    assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_KEY_COMPROMISE);
+    assert_int_equal(on_crl(&e, &b, false), -1);
+    engine_shut(&e);
+    engine_open(&e);
+    assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_KEY_COMPROMISE);
+    struct chy_crl_result again = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(again.status, &again.err);
+    assert_true(again.number > r.number);
+    answer_free(&a);
+    answer_free(&b);
+    engine_end(&e);
+}
+
+static void test_states_obey_the_rules_of_ad_cs(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a;
+    chy_long disposition = 0, reason = 0;
+    struct chy_err err = {0};
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    must_not_revoke(&e, &a, CHY_REVOKE_RELEASE, CHY_ERROR_INVALID_DATA, "not on hold");
+    must_not_revoke(&e, &a, 7, CHY_E_INVALIDARG, "reason 7");
+    must_not_revoke(&e, &a, CHY_CRL_REASON_REMOVE_FROM_CRL, CHY_E_INVALIDARG, "reason 8");
+    must_revoke(&e, &a, CHY_CRL_REASON_CERTIFICATE_HOLD);
+    must(chy_ca_is_valid(e.ca, &officer, CHY_SPAN(a.serial), &disposition, &reason, &err), &err);
+    assert_int_equal(disposition, CHY_CA_DISP_REVOKED);
+    assert_int_equal(reason, CHY_CRL_REASON_CERTIFICATE_HOLD);
+    must_revoke(&e, &a, CHY_REVOKE_RELEASE);
+    must(chy_ca_is_valid(e.ca, &officer, CHY_SPAN(a.serial), &disposition, &reason, &err), &err);
+    assert_int_equal(disposition, CHY_CA_DISP_VALID);
+    must_revoke(&e, &a, CHY_CRL_REASON_CERTIFICATE_HOLD);
+    must_revoke(&e, &a, CHY_CRL_REASON_SUPERSEDED);
+    must_not_revoke(&e, &a, CHY_CRL_REASON_CERTIFICATE_HOLD, CHY_ERROR_INVALID_DATA, "for good");
+    must_not_revoke(&e, &a, CHY_REVOKE_RELEASE, CHY_ERROR_INVALID_DATA, "not on hold");
+    must_revoke(&e, &a, CHY_CRL_REASON_KEY_COMPROMISE);
+    a.serial[19] ^= 1;
+    must_not_revoke(&e, &a, 1, CHY_E_INVALIDARG, "no certificate");
+    answer_free(&a);
+    engine_end(&e);
+}
+
+static void test_a_delta_tells_what_changed(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, b;
+    begin(&e);
+    set(&e, "CRLDeltaPeriodUnits", "1");
+    submit_to(e.ca, "a.example.test", "", &a);
+    submit_to(e.ca, "b.example.test", "", &b);
+    must_revoke(&e, &a, CHY_CRL_REASON_CERTIFICATE_HOLD);
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 2);
+    must_revoke(&e, &a, CHY_REVOKE_RELEASE);
+    must_revoke(&e, &b, CHY_CRL_REASON_UNSPECIFIED);
+    r = publish(&e, CHY_CA_CRL_DELTA, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 1);
+    assert_int_equal(on_crl(&e, &a, true), CHY_CRL_REASON_REMOVE_FROM_CRL);
+    assert_int_equal(on_crl(&e, &b, true), CHY_CRL_REASON_UNSPECIFIED);
+    assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_CERTIFICATE_HOLD);
+    answer_free(&a);
+    answer_free(&b);
+    engine_end(&e);
+}
+
+static void test_shards_divide_the_certificates(void **state)
+{
+    (void)state;
+    enum { N = 12 };
+    struct engine e;
+    struct answer a[N];
+    size_t seen = 0;
+    begin(&e);
+    set(&e, "CRLPublicationURLs", "[\"2:http://crl.example.test/%3<CRLPartitionIndex>%8%9.crl\"]");
+    set(&e, "CRLFlags", "8388610");
+    set(&e, "CRLMaxPartitions", "3");
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 4);
+    for (int i = 0; i < N; i++) {
+        submit_to(e.ca, "a.example.test", "", &a[i]);
+        must_revoke(&e, &a[i], CHY_CRL_REASON_SUPERSEDED);
+    }
+    r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    for (int32_t shard = 0; shard <= 3; shard++) {
+        struct chy_buf whole;
+        struct chy_crl *crl = malloc(sizeof(*crl));
+        struct chy_crl_entry entry;
+        size_t pos = 0;
+        read_crl(&e, shard, false, &whole, crl);
+        while (chy_crl_entry_next(crl->entries, &pos, &entry))
+            seen++;
+        chy_buf_free(&whole);
+        free(crl);
+    }
+    assert_int_equal(seen, N);
+    must_revoke(&e, &a[0], CHY_CRL_REASON_KEY_COMPROMISE);
+    r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 1); /* the others have not changed */
+    for (int i = 0; i < N; i++)
+        answer_free(&a[i]);
+    engine_end(&e);
+}
+
+static void test_many_are_revoked_by_a_filter(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    struct engine e;
+    struct answer a;
+    struct chy_err err = {0};
+    int64_t n = 0;
+    begin(&e);
+    for (int i = 0; i < N; i++) {
+        submit_to(e.ca, i % 3 ? "a.example.test" : "b.example.test", "", &a);
+        answer_free(&a);
+    }
+    const struct chy_filter by_name = {.column = "common_name",
+                                       .seek = CHY_SEEK_EQ,
+                                       .is_text = true,
+                                       .text = CHY_SPAN_STR("b.example.test")};
+    struct chy_revoke_many many = {
+        .query = {.filter = &by_name, .n_filter = 1},
+        .what = {CHY_CRL_REASON_SUPERSEDED, CHY_TIME_DEFAULT, CHY_TIME_DEFAULT},
+        .limit = 4};
+    must(chy_ca_count(e.ca, &officer, &many.query, &n, &err), &err);
+    assert_int_equal(n, N / 3);
+    int calls = 0;
+    do
+        must(chy_ca_revoke_many(e.ca, &officer, &many, &err), &err);
+    while (many.after_id && ++calls < 10);
+    assert_int_equal(many.changed, N / 3);
+    many.changed = many.unchanged = 0;
+    must(chy_ca_revoke_many(e.ca, &officer, &many, &err), &err);
+    assert_int_equal(many.changed, 0);
+    engine_end(&e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_revoked_stands_on_the_next_crl),
+        cmocka_unit_test(test_states_obey_the_rules_of_ad_cs),
+        cmocka_unit_test(test_a_delta_tells_what_changed),
+        cmocka_unit_test(test_shards_divide_the_certificates),
+        cmocka_unit_test(test_many_are_revoked_by_a_filter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
