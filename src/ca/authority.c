@@ -55,9 +55,9 @@ static chy_hresult find_key(struct chy_authority *a, const char *dir,
                             struct chy_authority *const *older, size_t n, struct chy_err *err)
 {
     char path[4096];
-    for (size_t i = 0; i < n && !a->key; i++) {
+    for (size_t i = 0; i < n && a->key_index == a->index; i++) {
         if (!has_key(a, older[i]->key)) continue;
-        a->key = chy_key_ref(older[i]->key);
+        if (!a->key) a->key = chy_key_ref(older[i]->key);
         a->key_index = older[i]->key_index;
     }
     if (a->key && a->key_index != a->index) return CHY_S_OK;

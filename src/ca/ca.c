@@ -132,6 +132,7 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&ca->settings_lock, NULL);
     pthread_mutex_init(&ca->id_lock, NULL);
+    pthread_mutex_init(&ca->renew_lock, NULL);
     pthread_mutex_init(&ca->lock, NULL);
     pthread_mutex_init(&ca->health_lock, NULL);
     pthread_mutex_init(&ca->clock_lock, NULL);
@@ -171,6 +172,7 @@ static void ca_free(struct chy_ca *ca)
     chy_free(ca->busy_id);
     pthread_mutex_destroy(&ca->settings_lock);
     pthread_mutex_destroy(&ca->id_lock);
+    pthread_mutex_destroy(&ca->renew_lock);
     pthread_mutex_destroy(&ca->lock);
     pthread_mutex_destroy(&ca->health_lock);
     pthread_mutex_destroy(&ca->clock_lock);

@@ -80,6 +80,7 @@ struct chy_ca {
     struct chy_key *made_key; /* of the first certificate, for who made it just now */
     struct chy_authority *authority[CHY_CA_MAX_CERTS]; /* one per certificate, the newest last */
     atomic_size_t n_authorities;
+    pthread_mutex_t renew_lock;
     char *name, *sanitized, *short_name, *config_string;
 
     struct chy_modules *modules;

@@ -9,20 +9,15 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "ca/ca_cert.h"
 #include "ca/ca_internal.h"
-#include "pki/lint.h"
-
-enum { PEM_MAX = 1 << 20 };
 
 struct making {
     const struct chy_ca_init *init;
     struct chy_key *key;
     const struct chy_sig_alg *sig_alg;
-    struct chy_buf subject, exts, tbs, sig, cert, pem, permitted;
-    struct chy_cert *parent;
-    struct chy_buf parent_der, parent_chain;
-    struct chy_key *parent_key;
-    const struct chy_sig_alg *parent_sig_alg;
+    struct chy_buf subject, permitted, constraints;
+    struct chy_ca_cert_making cert;
     struct chy_store *store;
     chy_hresult settings_hr; /* of the thread that writes the settings */
     struct chy_err settings_err;
@@ -47,31 +42,6 @@ static chy_hresult prepare_dir(const char *dir, struct chy_err *err)
                         path);
     }
     return chy_dir_make(dir, 0700, err);
-}
-
-static chy_hresult load_parent(struct making *m, struct chy_err *err)
-{
-    char path[4096];
-    const char *labels[] = {"CERTIFICATE", NULL};
-    size_t pos = 0;
-    if (!m->init->parent_dir) return CHY_S_OK;
-    chy_hresult hr = path_of(m->init->parent_dir, "ca.pem", path, sizeof(path), err);
-    if (hr == CHY_S_OK) hr = chy_file_read(path, PEM_MAX, &m->parent_chain, err);
-    if (hr == CHY_S_OK)
-        hr = chy_pem_next(chy_buf_span(&m->parent_chain), labels, &pos, &m->parent_der, err);
-    if (hr != CHY_S_OK)
-        return hr == CHY_S_FALSE ? chy_fail(err, CHY_E_INVALIDARG, "%s: no certificate", path) : hr;
-    m->parent = chy_calloc(1, sizeof(*m->parent));
-    if (!m->parent) return chy_fail_nomem(err, "parent CA");
-    hr = chy_cert_parse(chy_buf_span(&m->parent_der), m->parent, err);
-    if (hr == CHY_S_OK) hr = path_of(m->init->parent_dir, "key.pem", path, sizeof(path), err);
-    if (hr == CHY_S_OK) hr = chy_key_load(path, &m->parent_key, err);
-    if (hr == CHY_S_OK) m->parent_sig_alg = m->parent->sig_alg;
-    if (hr == CHY_S_OK && chy_span_eq(m->parent->issuer.der, m->parent->subject.der) == false) {
-        /* its own certificate was signed by another key: use its key's default */
-        m->parent_sig_alg = chy_key_sig_alg(m->parent_key, NULL, err);
-    }
-    return hr;
 }
 
 static chy_hresult make_key(struct making *m, struct chy_err *err)
@@ -146,8 +116,7 @@ static bool constraint_of_text(struct chy_buf *octets, const char *text,
     return gn->value.n > 0;
 }
 
-static chy_hresult add_constraints(struct making *m, struct chy_ext *ext, size_t *n,
-                                   struct chy_err *err)
+static chy_hresult make_constraints(struct making *m, struct chy_err *err)
 {
     if (!m->init->permitted) return CHY_S_OK;
     struct chy_name_constraints *nc = chy_calloc(1, sizeof(*nc));
@@ -167,124 +136,10 @@ static chy_hresult add_constraints(struct making *m, struct chy_ext *ext, size_t
         }
     }
     if (hr == CHY_S_OK) {
-        size_t at = m->exts.n;
-        chy_name_constraints_add(&m->exts, nc);
-        ext[(*n)++] =
-            (struct chy_ext){chy_oid_name_constraints, true, {m->exts.p + at, m->exts.n - at}};
+        chy_name_constraints_add(&m->constraints, nc);
+        hr = chy_buf_done(&m->constraints, "name constraints", err);
     }
     chy_free(nc);
-    return hr;
-}
-
-static void add_ext(struct making *m, struct chy_ext *ext, size_t *n, struct chy_span oid,
-                    bool critical, size_t at)
-{
-    ext[(*n)++] = (struct chy_ext){oid, critical, {m->exts.p + at, m->exts.n - at}};
-}
-
-static chy_hresult make_extensions(struct making *m, struct chy_ext *ext, size_t *n,
-                                   struct chy_err *err)
-{
-    uint8_t id[20];
-    struct chy_buf *b = &m->exts;
-    /* Spans point into the buffer: room for all of it first. */
-    if (!chy_buf_reserve(b, 64 << 10)) return chy_fail_nomem(err, "CA extensions");
-    size_t at = b->n;
-    chy_basic_constraints_add(b, &(struct chy_basic_constraints){true, m->init->path_len});
-    add_ext(m, ext, n, chy_oid_basic_constraints, true, at);
-    at = b->n;
-    chy_key_usage_add(b, CHY_KU_KEY_CERT_SIGN | CHY_KU_CRL_SIGN | CHY_KU_DIGITAL_SIGNATURE);
-    add_ext(m, ext, n, chy_oid_key_usage, true, at);
-    at = b->n;
-    chy_hresult hr = chy_spki_key_id(chy_key_spki(m->key), id, err);
-    if (hr != CHY_S_OK) return hr;
-    chy_ski_add(b, CHY_SPAN(id));
-    add_ext(m, ext, n, chy_oid_subject_key_id, false, at);
-    if (m->parent) {
-        const struct chy_ext *ski = chy_cert_find_ext(m->parent, chy_oid_subject_key_id);
-        struct chy_span parent_id;
-        at = b->n;
-        if (ski && chy_ski_parse(ski->value, &parent_id)) {
-            chy_aki_add(b, parent_id);
-            add_ext(m, ext, n, chy_oid_authority_key_id, false, at);
-        }
-    }
-    /* AD CS: CA version, INTEGER, low 16 bits certificate index, high 16 key index */
-    at = b->n;
-    chy_der_add_int(b, 0);
-    add_ext(m, ext, n, chy_oid_ms_ca_version, false, at);
-    return add_constraints(m, ext, n, err);
-}
-
-static void lint_issuer_of_parent(const struct making *m, struct chy_lint_issuer *out)
-{
-    const struct chy_ext *ski = chy_cert_find_ext(m->parent, chy_oid_subject_key_id);
-    const struct chy_ext *bc = chy_cert_find_ext(m->parent, chy_oid_basic_constraints);
-    struct chy_basic_constraints limits = {.path_len = -1};
-    *out = (struct chy_lint_issuer){.subject = m->parent->subject.der,
-                                    .not_before = m->parent->not_before,
-                                    .not_after = m->parent->not_after,
-                                    .sig_alg = m->parent_sig_alg->der};
-    if (ski) (void)chy_ski_parse(ski->value, &out->key_id);
-    if (bc) (void)chy_basic_constraints_parse(bc->value, &limits);
-    out->path_len = limits.path_len;
-}
-
-static chy_hresult lint(const struct making *m, struct chy_err *err)
-{
-    struct chy_lint_issuer issuer;
-    struct chy_lint_report report;
-    if (m->parent) lint_issuer_of_parent(m, &issuer);
-    chy_lint_tbs(chy_buf_span(&m->tbs), m->parent ? &issuer : NULL, &report);
-    for (size_t i = 0; i < report.n; i++) {
-        const struct chy_lint_rule *rule = report.finding[i].rule;
-        if (rule->severity != CHY_LINT_ERROR) continue;
-        return chy_fail(err, CHY_E_UNEXPECTED, "CA certificate: lint %s (%s): %s: %s", rule->id,
-                        rule->section, rule->text, report.finding[i].detail);
-    }
-    return CHY_S_OK;
-}
-
-static chy_hresult validity(const struct making *m, struct chy_cert_parts *parts,
-                            struct chy_err *err)
-{
-    int64_t now_s = chy_now(m->init->clock) / CHY_US_PER_S;
-    parts->not_before = (now_s - 600) * CHY_US_PER_S;
-    parts->not_after = parts->not_before + ((int64_t)m->init->days * 86400 - 1) * CHY_US_PER_S;
-    if (m->init->days < 1 || m->init->days > 36525) {
-        return chy_fail(err, CHY_E_INVALIDARG, "CA validity: 1 to 36525 days are expected");
-    }
-    if (m->parent && parts->not_after > m->parent->not_after)
-        parts->not_after = m->parent->not_after;
-    if (m->parent && parts->not_before < m->parent->not_before)
-        parts->not_before = m->parent->not_before;
-    return CHY_S_OK;
-}
-
-static chy_hresult make_cert(struct making *m, struct chy_err *err)
-{
-    struct chy_ext ext[8];
-    uint8_t serial[CHY_SERIAL_LEN];
-    struct chy_signer *signer = NULL;
-    const struct chy_sig_alg *alg = m->parent ? m->parent_sig_alg : m->sig_alg;
-    struct chy_cert_parts parts = {.serial = CHY_SPAN(serial),
-                                   .sig_alg = alg->der,
-                                   .issuer = m->parent ? m->parent->subject.der
-                                                       : chy_buf_span(&m->subject),
-                                   .subject = chy_buf_span(&m->subject),
-                                   .spki = chy_key_spki(m->key)->der,
-                                   .ext = ext};
-    chy_hresult hr = chy_serial_make(chy_now(m->init->clock), serial, err);
-    if (hr == CHY_S_OK) hr = validity(m, &parts, err);
-    if (hr == CHY_S_OK) hr = make_extensions(m, ext, &parts.n_ext, err);
-    if (hr == CHY_S_OK) hr = chy_cert_build_tbs(&parts, &m->tbs, err);
-    if (hr == CHY_S_OK) hr = lint(m, err);
-    if (hr == CHY_S_OK) hr = chy_signer_new(m->parent ? m->parent_key : m->key, alg, &signer, err);
-    if (hr == CHY_S_OK) hr = chy_signer_sign(signer, chy_buf_span(&m->tbs), &m->sig, err);
-    if (hr == CHY_S_OK)
-        hr = chy_cert_assemble(chy_buf_span(&m->tbs), alg->der, chy_buf_span(&m->sig), &m->cert,
-                               err);
-    chy_signer_free(signer);
     return hr;
 }
 
@@ -328,7 +183,11 @@ static chy_hresult make_all(struct making *m, struct chy_err *err)
     bool apart = chy_thread_start(&thread, "settings", settings_main, m);
     if (!apart) settings_main(m);
     chy_hresult hr = make_key(m, err);
-    if (hr == CHY_S_OK) hr = make_cert(m, err);
+    if (hr == CHY_S_OK) {
+        m->cert.key = m->key;
+        m->cert.sig_alg = m->sig_alg;
+        hr = chy_ca_cert_make(&m->cert, err);
+    }
     if (apart) pthread_join(thread, NULL);
     if (hr == CHY_S_OK && m->settings_hr != CHY_S_OK) {
         *err = m->settings_err;
@@ -337,29 +196,24 @@ static chy_hresult make_all(struct making *m, struct chy_err *err)
     return hr;
 }
 
-static chy_hresult write_cert(struct making *m, struct chy_err *err)
-{
-    char path[4096];
-    chy_pem_add(&m->pem, "CERTIFICATE", chy_buf_span(&m->cert));
-    chy_buf_add_span(&m->pem, chy_buf_span(&m->parent_chain));
-    chy_hresult hr = chy_buf_done(&m->pem, "CA certificate", err);
-    if (hr == CHY_S_OK) hr = path_of(m->init->dir, "ca.pem", path, sizeof(path), err);
-    if (hr == CHY_S_OK) hr = chy_file_write(path, chy_buf_span(&m->pem), 0644, err);
-    return hr;
-}
-
 chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
 {
-    struct making m = {.init = init};
-    struct chy_buf *bufs[] = {&m.subject, &m.exts,      &m.tbs,        &m.sig,         &m.cert,
-                              &m.pem,     &m.permitted, &m.parent_der, &m.parent_chain};
+    struct making m = {.init = init,
+                       .cert = {.clock = init->clock,
+                                .days = init->days,
+                                .path_len = init->path_len,
+                                .parent_dir = init->parent_dir}};
+    struct chy_buf *bufs[] = {&m.subject, &m.permitted, &m.constraints, &m.cert.cert,
+                              &m.cert.parent_chain};
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
-        chy_buf_init(bufs[i], PEM_MAX);
+        chy_buf_init(bufs[i], CHY_PEM_MAX);
     chy_hresult hr = prepare_dir(init->dir, err);
-    if (hr == CHY_S_OK) hr = load_parent(&m, err);
     if (hr == CHY_S_OK) hr = make_subject(&m, err);
+    if (hr == CHY_S_OK) hr = make_constraints(&m, err);
+    m.cert.subject = chy_buf_span(&m.subject);
+    m.cert.constraints = chy_buf_span(&m.constraints);
     if (hr == CHY_S_OK) hr = make_all(&m, err);
-    if (hr == CHY_S_OK) hr = write_cert(&m, err);
+    if (hr == CHY_S_OK) hr = chy_ca_cert_write(&m.cert, init->dir, 0, err);
     if (hr == CHY_S_OK && init->made) {
         *init->made = (struct chy_ca_made){m.key, m.store};
         m.key = NULL;
@@ -369,7 +223,5 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_free(bufs[i]);
     chy_key_free(m.key);
-    chy_key_free(m.parent_key);
-    chy_free(m.parent);
     return hr;
 }

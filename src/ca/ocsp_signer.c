@@ -64,6 +64,7 @@ static struct held *own_key(const struct chy_authority *a, struct chy_err *err)
     struct held *h = held_new(a->key, err);
     if (!h) return NULL;
     h->signer.sig_alg = a->sig_alg;
+    h->signer.not_before = a->cert.not_before;
     h->signer.not_after = a->cert.not_after;
     return h;
 }
@@ -109,6 +110,7 @@ static struct held *delegated(const struct chy_ca *ca, const struct chy_authorit
         return NULL;
     }
     h->is_delegated = true;
+    h->signer.not_before = cert.not_before;
     h->signer.not_after = cert.not_after;
     h->renew_at = cert.not_before + (cert.not_after - cert.not_before) / 2;
     return h;

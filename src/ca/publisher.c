@@ -342,7 +342,8 @@ chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err)
     chy_crl_note_shards(p);
     p->is_first_done = p->n_kept > 0;
     if (!chy_thread_start(&p->thread, "publisher", publish, p))
-        return chy_fail(err, CHY_E_OUTOFMEMORY, "publisher: the system has no memory for another thread");
+        return chy_fail(err, CHY_E_OUTOFMEMORY,
+                        "publisher: the system has no memory for another thread");
     p->runs = true;
     return CHY_S_OK;
 }

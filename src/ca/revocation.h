@@ -128,7 +128,7 @@ struct chy_ocsp_signer {
     const struct chy_sig_alg *sig_alg;
     struct chy_span cert; /* DER; empty: the CA's own key signs */
     uint8_t key_hash[20]; /* SHA-1 of the signing key's bits */
-    chy_time not_after;
+    chy_time not_before, not_after;
 };
 CHY_MUST_USE chy_hresult chy_ca_ocsp_signer(struct chy_ca *ca, int32_t key_index,
                                             const struct chy_ocsp_signer **out,

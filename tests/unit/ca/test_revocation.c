@@ -9,7 +9,7 @@
 #include "pki/crl.h"
 
 static void revoke_as(struct engine *e, const struct answer *cert, int32_t reason, chy_time when,
-                   struct answer *out)
+                      struct answer *out)
 {
     const struct chy_revoke what = {reason, when, CHY_TIME_DEFAULT};
     answer_init(out);
@@ -267,6 +267,53 @@ static void test_many_are_revoked_by_a_filter(void **state)
     engine_end(&e);
 }
 
+/* The old key keeps its CRL, the new one has its own, and certificates name the one that signed. */
+static void test_a_renewed_ca_keeps_the_crls_of_its_old_key(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, b;
+    struct chy_err err = {0};
+    struct chy_crl_info info[4];
+    struct chy_cert *cert = malloc(sizeof(*cert));
+    int32_t index = 0;
+    begin(&e);
+    set(&e, "CRLPublicationURLs", "[\"2:http://crl.example.test/%3%8%9.crl\"]");
+    submit_to(e.ca, "a.example.test", "", &a);
+    must_revoke(&e, &a, CHY_CRL_REASON_SUPERSEDED);
+    const struct chy_ca_renew new_key = {.new_key = true, .key_alg = "p384"};
+    const struct chy_ca_renew same_key = {.new_key = false};
+    must(chy_ca_renew(e.ca, &officer, &new_key, &index, &err), &err);
+    assert_int_equal(index, 1);
+    must(chy_ca_renew(e.ca, &officer, &same_key, &index, &err), &err);
+    assert_int_equal(index, 2);
+    submit_to(e.ca, "b.example.test", "", &b);
+    must_revoke(&e, &b, CHY_CRL_REASON_KEY_COMPROMISE);
+    must(chy_cert_parse(chy_buf_span(&b.cert), cert, &err), &err);
+    assert_string_equal(cert->sig_alg->name, "ecdsa-sha384");
+    const struct chy_ext *cdp = chy_cert_find_ext(cert, chy_oid_crl_distribution_points);
+    struct chy_span url;
+    assert_true(chy_cdp_first_url(cdp->value, &url));
+    if (!memmem(url.p, url.n, "CA(1).crl", 9)) fail_msg("%.*s", (int)url.n, (const char *)url.p);
+    engine_shut(&e);
+    engine_open(&e);
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(r.made, 2);
+    assert_int_equal(chy_ca_crls(e.ca, info, 4), 2);
+    assert_int_equal(info[0].record.key_index, 0);
+    assert_int_equal(info[0].record.entries, 1);
+    assert_int_equal(info[1].record.key_index, 1);
+    assert_int_equal(info[1].record.entries, 1);
+    assert_int_equal(on_crl(&e, &b, false), CHY_CRL_REASON_KEY_COMPROMISE);
+    assert_int_equal(on_crl(&e, &a, false), -1);
+    assert_int_equal(chy_ca_cert_count(e.ca), 3);
+    answer_free(&a);
+    answer_free(&b);
+    free(cert);
+    engine_end(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_a_delta_tells_what_changed),
         cmocka_unit_test(test_shards_divide_the_certificates),
         cmocka_unit_test(test_many_are_revoked_by_a_filter),
+        cmocka_unit_test(test_a_renewed_ca_keeps_the_crls_of_its_old_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
