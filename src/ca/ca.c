@@ -210,6 +210,7 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
     if (hr == CHY_S_OK) hr = chy_outbox_start(ca, err);
     if (hr == CHY_S_OK) hr = chy_ocsp_signers_new(ca, err);
     if (hr == CHY_S_OK) hr = chy_publisher_start(ca, err);
+    if (hr == CHY_S_OK) hr = chy_check_new(ca, err);
     if (hr == CHY_S_OK) hr = chy_settle(ca, err);
     if (hr != CHY_S_OK) {
         chy_wrap(err, "CA in %s", options->dir);
@@ -238,6 +239,7 @@ void chy_ca_close(struct chy_ca *ca)
 {
     if (!ca) return;
     chy_health_stop(ca);
+    chy_check_stop(ca);
     chy_publisher_stop(ca);
     drain(ca);
     if (ca->workers) chy_workers_quiet(ca->workers, DRAIN_SECONDS);
@@ -254,6 +256,7 @@ void chy_ca_close(struct chy_ca *ca)
         chy_store_close(ca->store);
     }
     chy_outbox_fini(ca);
+    chy_check_free(ca);
     chy_publisher_free(ca);
     chy_ocsp_signers_free(ca);
     ca_free(ca);

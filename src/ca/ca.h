@@ -171,12 +171,13 @@ enum chy_ca_trouble { /* why it does not issue; several may hold */
                       CHY_TROUBLE_CLOCK = 4,
                       CHY_TROUBLE_CA_CERT = 8,
                       CHY_TROUBLE_CLOSING = 16,
-                      CHY_TROUBLE_KEY = 32
+                      CHY_TROUBLE_KEY = 32,
+                      CHY_TROUBLE_PUBLICATION = 64
 };
 struct chy_ca_health {
-    uint32_t trouble;   /* 0: serving */
-    char text[480];     /* one sentence per reason */
-    char warnings[480]; /* what works less than it should: exit modules, CA near its end */
+    uint32_t trouble;    /* 0: serving */
+    char text[480];      /* one sentence per reason */
+    char warnings[1024]; /* what works less than it should: exit modules, CA near its end */
     bool new_outbox_backlog;
 };
 void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out);

@@ -116,6 +116,7 @@ struct chy_ca {
 
     struct chy_publisher *publisher;
     struct chy_ocsp_signers *ocsp_signers;
+    struct chy_check *check;
     void (*_Atomic on_change)(struct chy_ca *ca, struct chy_span serial, void *arg);
     void *on_change_arg;
 
@@ -259,6 +260,14 @@ void chy_publisher_revoked(struct chy_ca *ca); /* a certificate's standing chang
 void chy_publisher_warnings(struct chy_ca *ca, char *out, size_t cap);
 /* The shard of a certificate about to be issued. */
 int32_t chy_publisher_shard(struct chy_ca *ca, const struct chy_settings *s, int32_t request_id);
+
+/* check.c: can be fetched what certificates point to? */
+CHY_MUST_USE chy_hresult chy_check_new(struct chy_ca *ca, struct chy_err *err);
+void chy_check_poke(struct chy_ca *ca); /* the settings or the certificate changed */
+void chy_check_stop(struct chy_ca *ca);
+void chy_check_free(struct chy_ca *ca);
+bool chy_check_proved(struct chy_ca *ca); /* everything was fetched once */
+void chy_check_warnings(struct chy_ca *ca, char *out, size_t cap);
 
 /* ocsp_signer.c */
 CHY_MUST_USE chy_hresult chy_ocsp_signers_new(struct chy_ca *ca, struct chy_err *err);

@@ -108,10 +108,22 @@ static void check_ca_cert(struct chy_ca *ca)
     }
 }
 
+static void check_publication(struct chy_ca *ca)
+{
+    struct chy_settings *s = chy_settings_get(ca);
+    bool waits = s->check_publication == CHY_CHECK_REQUIRE && !chy_check_proved(ca);
+    chy_settings_unref(s);
+    if (waits)
+        atomic_fetch_or(&ca->trouble, CHY_TROUBLE_PUBLICATION);
+    else if (atomic_load(&ca->trouble) & CHY_TROUBLE_PUBLICATION)
+        clear_trouble(ca, CHY_TROUBLE_PUBLICATION);
+}
+
 chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err)
 {
     check_clock(ca);
     check_ca_cert(ca);
+    check_publication(ca);
     uint32_t trouble = atomic_load(&ca->trouble);
     if (!trouble) return CHY_S_OK;
     struct chy_ca_health h;
@@ -151,6 +163,10 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
         say(out->text, sizeof(out->text),
             "the CA certificate is outside its validity: renew it, or set the clock");
     }
+    if (out->trouble & CHY_TROUBLE_PUBLICATION) {
+        say(out->text, sizeof(out->text),
+            "an address that certificates would carry was not fetched yet (PublicationCheck)");
+    }
     if (out->trouble & CHY_TROUBLE_CLOSING) say(out->text, sizeof(out->text), "the CA is stopping");
     for (size_t i = 0; i < ca->n_exits; i++) {
         struct chy_instance_info info = {0};
@@ -161,6 +177,7 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
         say(out->warnings, sizeof(out->warnings), text);
     }
     chy_publisher_warnings(ca, out->warnings, sizeof(out->warnings));
+    chy_check_warnings(ca, out->warnings, sizeof(out->warnings));
 }
 
 static void probe_store(struct chy_ca *ca)
@@ -188,6 +205,7 @@ static void look_after(struct chy_ca *ca)
     struct chy_err err = {0};
     check_clock(ca);
     check_ca_cert(ca);
+    check_publication(ca);
     if (atomic_load(&ca->trouble) & CHY_TROUBLE_STORE) probe_store(ca);
     if (atomic_load(&ca->trouble) & CHY_TROUBLE_KEY) try_key(ca);
     if (!atomic_load(&ca->trouble) && atomic_load(&ca->unsettled) &&

@@ -1,5 +1,6 @@
 /* What may be read of a CA by whom: rows, and the configuration with its changes. */
 #include <string.h>
+#include <strings.h>
 
 #include "ca/ca_internal.h"
 
@@ -136,6 +137,8 @@ chy_hresult chy_ca_config_set(struct chy_ca *ca, const struct chy_caller *caller
     }
     chy_settings_take(ca, made);
     chy_publisher_poke(ca);
+    if (strncasecmp(path, "PolicyModules/", 14) != 0 && strncasecmp(path, "ExitModules/", 12) != 0)
+        chy_check_poke(ca);
     chy_ca_refresh_module(ca, path);
     chy_log(CHY_LOG_LEVEL_INFO, "config.set", "ca", chy_ca_name(ca), "path", path, "by",
             caller->name, NULL);

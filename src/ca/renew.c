@@ -113,5 +113,6 @@ chy_hresult chy_ca_renew(struct chy_ca *ca, const struct chy_caller *caller,
     chy_log(CHY_LOG_LEVEL_WARNING, "ca.renewed", "ca", chy_ca_name(ca), "certificate", number, "by",
             caller->name, NULL);
     chy_publisher_poke(ca);
+    chy_check_poke(ca);
     return CHY_S_OK;
 }
