@@ -37,7 +37,8 @@ void chy_signer_free(struct chy_signer *s);
 /* Appends the signature value (the BIT STRING's octets). */
 CHY_MUST_USE chy_hresult chy_signer_sign(struct chy_signer *s, struct chy_span message,
                                          struct chy_buf *out, struct chy_err *err);
-/* The same in pieces, for what is too large to hold: start, any number of more, finish. Algorithms
+/* The same in pieces, for what is too large to hold: start, any number of more, finish, which
+ * verifies what came out (NTE_BAD_SIGNATURE). Algorithms
  * that hash by themselves (EdDSA, ML-DSA) want the message whole: for those it is kept, up to
  * CHY_SIGNER_KEPT_MAX octets, and refused beyond. A failure ends the message, and so does
  * chy_signer_sign. */

@@ -37,17 +37,21 @@ void chy_signer_free(struct chy_signer *s)
     chy_free(s);
 }
 
+static bool set_options(const struct chy_signer *s, EVP_PKEY_CTX *ctx)
+{
+    if (s->alg->kind == CHY_KEY_RSA &&
+        EVP_PKEY_CTX_set_rsa_padding(ctx,
+                                     s->alg->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1)
+        return false;
+    if (EVP_PKEY_CTX_set_signature_md(ctx, s->md) != 1) return false;
+    return !s->alg->pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
 static bool init_digest_signer(struct chy_signer *s)
 {
     s->md = EVP_MD_fetch(NULL, s->alg->digest, NULL);
     s->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, s->key->pkey, NULL);
-    if (!s->md || !s->ctx || EVP_PKEY_sign_init(s->ctx) != 1) return false;
-    if (s->alg->kind == CHY_KEY_RSA &&
-        EVP_PKEY_CTX_set_rsa_padding(s->ctx,
-                                     s->alg->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1)
-        return false;
-    if (EVP_PKEY_CTX_set_signature_md(s->ctx, s->md) != 1) return false;
-    return !s->alg->pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(s->ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+    return s->md && s->ctx && EVP_PKEY_sign_init(s->ctx) == 1 && set_options(s, s->ctx);
 }
 
 chy_hresult chy_signer_new(struct chy_key *key, const struct chy_sig_alg *alg,
@@ -83,18 +87,28 @@ static bool start_digest(struct chy_signer *s)
     return EVP_DigestInit_ex2(s->md_ctx, s->md, NULL) == 1;
 }
 
-static bool finish_digest(struct chy_signer *s, size_t *n)
+static bool finish_digest(struct chy_signer *s, uint8_t digest[EVP_MAX_MD_SIZE], unsigned *len,
+                          size_t *n)
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned len;
-    return EVP_DigestFinal_ex(s->md_ctx, digest, &len) == 1 &&
-           EVP_PKEY_sign(s->ctx, s->scratch, n, digest, len) == 1;
+    return EVP_DigestFinal_ex(s->md_ctx, digest, len) == 1 &&
+           EVP_PKEY_sign(s->ctx, s->scratch, n, digest, *len) == 1;
 }
 
 static bool sign_digest(struct chy_signer *s, struct chy_span message, size_t *n)
 {
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned len;
     return start_digest(s) && EVP_DigestUpdate(s->md_ctx, message.p, message.n) == 1 &&
-           finish_digest(s, n);
+           finish_digest(s, digest, &len, n);
+}
+
+static bool verify_digest(const struct chy_signer *s, const uint8_t *digest, unsigned len, size_t n)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, s->key->pkey, NULL);
+    bool ok = ctx && EVP_PKEY_verify_init(ctx) == 1 && set_options(s, ctx) &&
+              EVP_PKEY_verify(ctx, s->scratch, n, digest, len) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
 }
 
 static bool sign_message(struct chy_signer *s, struct chy_span message, size_t *n)
@@ -102,6 +116,13 @@ static bool sign_message(struct chy_signer *s, struct chy_span message, size_t *
     return EVP_MD_CTX_reset(s->md_ctx) == 1 &&
            EVP_DigestSignInit_ex(s->md_ctx, NULL, NULL, NULL, NULL, s->key->pkey, NULL) == 1 &&
            EVP_DigestSign(s->md_ctx, s->scratch, n, message.p, message.n) == 1;
+}
+
+static bool verify_message(struct chy_signer *s, struct chy_span message, size_t n)
+{
+    return EVP_MD_CTX_reset(s->md_ctx) == 1 &&
+           EVP_DigestVerifyInit_ex(s->md_ctx, NULL, NULL, NULL, NULL, s->key->pkey, NULL) == 1 &&
+           EVP_DigestVerify(s->md_ctx, s->scratch, n, message.p, message.n) == 1;
 }
 
 static chy_hresult give(struct chy_signer *s, bool ok, size_t n, struct chy_buf *out,
@@ -159,9 +180,17 @@ chy_hresult chy_signer_more(struct chy_signer *s, struct chy_span piece, struct 
 
 chy_hresult chy_signer_finish(struct chy_signer *s, struct chy_buf *out, struct chy_err *err)
 {
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
     size_t n = s->max;
+    struct chy_span kept = chy_buf_span(&s->kept);
     if (!s->started) return not_started(s, err);
-    bool ok = s->md ? finish_digest(s, &n) : sign_message(s, chy_buf_span(&s->kept), &n);
+    bool ok = s->md ? finish_digest(s, digest, &len, &n) : sign_message(s, kept, &n);
+    bool right = ok && (s->md ? verify_digest(s, digest, len, n) : verify_message(s, kept, n));
     forget(s);
+    if (ok && !right) {
+        return chy_fail_openssl(err, CHY_NTE_BAD_SIGNATURE,
+                                "signing with %s: the signature does not verify", s->alg->name);
+    }
     return give(s, ok, n, out, err);
 }
