@@ -79,6 +79,7 @@ enum chy_sql {
     CHY_SQL_REVOKE,
     CHY_SQL_RELEASE,
     CHY_SQL_MARK,
+    CHY_SQL_PACK,
     CHY_SQL_HISTORY_ADD,
     CHY_SQL_CRL_SET,
     CHY_SQL_CRL_DROP,
@@ -99,8 +100,6 @@ enum chy_sql {
     CHY_SQL_LAST_ID,
     CHY_SQL_LAST_SEQ,
     CHY_SQL_STANDING,
-    CHY_SQL_NEXT_SHARD,
-    CHY_SQL_NEXT_ISSUER,
     CHY_SQL_REVOKED,
     CHY_SQL_REVOKED_ONE,
     CHY_SQL_CHANGED,
@@ -206,6 +205,16 @@ chy_hresult chy_sqlite_query(struct chy_store *s, const struct chy_query *q, chy
                              void *arg, struct chy_err *err);
 chy_hresult chy_sqlite_count(struct chy_store *s, const struct chy_query *q, int64_t *n,
                              struct chy_err *err);
+
+/* ---- sqlite_standing.c ---- */
+enum { CHY_STANDING_MAX = 312 };
+int chy_standing_register(sqlite3 *db);
+/* False: it was not packed here. The serial is lent from packed. */
+bool chy_standing_parse(struct chy_span packed, struct chy_revoked *out);
+/* Where a scan starts (key has CHY_STANDING_MAX octets; its length comes back): before all of an
+ * issuer in a shard, or behind one entry whatever becomes of its standing meanwhile. */
+size_t chy_standing_before(uint32_t shard, uint32_t issuer_index, uint8_t *key);
+size_t chy_standing_behind(const struct chy_revoked *r, uint8_t *key);
 
 /* ---- sqlite_revoked.c ---- */
 int chy_take_register(sqlite3 *db);

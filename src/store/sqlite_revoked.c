@@ -1,16 +1,15 @@
 /* What CRLs and OCSP ask: the standing of one certificate, and all that are or were revoked.
  *
- * A CRL of millions reads one stretch of the covering index for each pair of shard and issuer, in
- * pieces that go on behind the last serial: no sorting, no row is touched, and no read transaction
- * lasts so long that the log could not be copied into the database behind it. Thread: any but the
+ * A CRL of millions reads one stretch of the index of packed standings for each shard, in pieces
+ * that go on behind the last serial: no sorting, no row is touched, and no read transaction lasts
+ * so long that the log could not be copied into the database behind it. Thread: any but the
  * writer's. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/sqlite_internal.h"
 
-enum { PIECE = 16384, SERIAL_MAX = 64, IDS_MAX = 1 << 30 };
-enum { ISSUER_BITS = 16, ISSUER_MASK = 0xffff };
+enum { PIECE = 16384, IDS_MAX = 1 << 30, ISSUER_BITS = 16 };
 
 chy_hresult chy_sqlite_standing(struct chy_store *base, struct chy_span serial,
                                 struct chy_standing *out, struct chy_err *err)
@@ -64,38 +63,59 @@ static void read_revoked(sqlite3_stmt *st, struct chy_revoked *r)
     r->not_after = chy_time_read(st, 8);
 }
 
+static bool is_in_scope(const struct chy_crl_scope *scope, int32_t shard, int32_t issuer_index)
+{
+    return (scope->shard < 0 || shard == scope->shard) &&
+           issuer_index >> ISSUER_BITS == scope->key_index;
+}
+
 /* One walk over the scope. */
 struct walk {
     struct chy_sqlite *s;
+    const struct chy_crl_scope *scope;
     chy_revoked_cb cb;
     void *arg;
     struct chy_err *err;
-    bool is_over; /* the callback wants no more */
+    bool is_over; /* there is no more, or the callback wants none */
     bool is_bad;  /* err says why */
     struct chy_revoked r;
-    size_t n;                 /* in this piece */
-    uint8_t last[SERIAL_MAX]; /* the serial behind which the next piece starts */
-    size_t last_n;
+    size_t n;                       /* in this piece */
+    uint8_t from[CHY_STANDING_MAX]; /* behind which the next piece starts */
+    size_t from_n;
 };
 
 static const char walk_type[] = "chy_walk";
 
-static chy_time time_of(sqlite3_value *v)
+/* Behind an entry of another key or shard. As in the index, no number is negative. */
+static void skip(struct walk *w)
 {
-    return sqlite3_value_type(v) == SQLITE_NULL ? CHY_TIME_DEFAULT : sqlite3_value_int64(v);
+    uint32_t shard = (uint32_t)w->r.shard;
+    uint32_t first = (uint32_t)w->scope->key_index << ISSUER_BITS;
+    if ((uint32_t)w->r.issuer_index >= first) shard++;
+    w->is_over = w->scope->shard >= 0 || shard < (uint32_t)w->r.shard;
+    w->from_n = chy_standing_before(shard, first, w->from);
 }
 
-static void refuse_serial(struct walk *w)
+/* True ends the piece. */
+static bool take_entry(struct walk *w, struct chy_span packed)
 {
-    w->is_bad = true;
-    chy_fail(w->err, CHY_ERROR_INVALID_DATA,
-             "the database %s: the serial of request %d has %zu octets", w->s->path,
-             w->r.request_id, w->r.serial.n);
+    if (!chy_standing_parse(packed, &w->r)) {
+        w->is_bad = true;
+        chy_fail(w->err, CHY_ERROR_INVALID_DATA,
+                 "the database %s: a packed standing of %zu octets is none", w->s->path, packed.n);
+    } else if (!is_in_scope(w->scope, w->r.shard, w->r.issuer_index)) {
+        skip(w);
+    } else {
+        w->is_over = !w->cb(&w->r, w->arg);
+        if (!w->is_over && ++w->n < PIECE) return false;
+        w->from_n = chy_standing_behind(&w->r, w->from);
+    }
+    return true;
 }
 
-/* chy_take(walk, the columns of read_revoked...): true ends the piece. A condition of the statement
- * and no result of it: so nothing is copied or handed through the API entry by entry. */
-static void take_entry(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+/* chy_take(walk, standing). A condition of the statement and no result of it: so nothing is copied
+ * or handed through the API entry by entry. */
+static void take(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct walk *w = sqlite3_value_pointer(argv[0], walk_type);
     (void)argc;
@@ -103,28 +123,15 @@ static void take_entry(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         sqlite3_result_error(ctx, "chy_take is the program's own", -1);
         return;
     }
-    struct chy_revoked *r = &w->r;
-    const void *serial = sqlite3_value_blob(argv[2]);
-    r->request_id = sqlite3_value_int(argv[1]);
-    r->serial = chy_span_of(serial, (size_t)sqlite3_value_bytes(argv[2]));
-    r->disposition = sqlite3_value_int(argv[3]);
-    r->reason = sqlite3_value_int(argv[4]);
-    r->crl_flags = sqlite3_value_int(argv[5]);
-    r->revoked_when = sqlite3_value_int64(argv[6]);
-    r->effective_when = time_of(argv[7]);
-    r->invalidity_when = time_of(argv[8]);
-    r->not_after = time_of(argv[9]);
-    if (r->serial.n > SERIAL_MAX)
-        refuse_serial(w);
-    else
-        w->is_over = !w->cb(r, w->arg);
-    sqlite3_result_int(ctx, w->is_bad || w->is_over || ++w->n == PIECE);
+    const void *p = sqlite3_value_blob(argv[1]);
+    if (take_entry(w, chy_span_of(p, (size_t)sqlite3_value_bytes(argv[1]))))
+        sqlite3_result_int(ctx, 1);
 }
 
 int chy_take_register(sqlite3 *db)
 {
-    return sqlite3_create_function_v2(db, "chy_take", 10, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
-                                      take_entry, NULL, NULL, NULL);
+    return sqlite3_create_function_v2(db, "chy_take", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
+                                      take, NULL, NULL, NULL);
 }
 
 /* CHY_S_FALSE: that was the last piece. */
@@ -135,90 +142,29 @@ static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *
     if (rc != SQLITE_ROW)
         return chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
     if (w->is_bad) return w->err->code;
-    if (w->is_over) return CHY_S_FALSE;
-    struct chy_span last;
-    (void)chy_span_read(st, 0, NULL, &last);
-    memcpy(w->last, last.p, last.n);
-    w->last_n = last.n;
-    return CHY_S_OK;
+    return w->is_over ? CHY_S_FALSE : CHY_S_OK;
 }
 
 static chy_hresult walk_piece(struct walk *w)
 {
     chy_hresult hr;
+    uint8_t from[CHY_STANDING_MAX];
     struct chy_conn *c = chy_reader_take(w->s, w->err);
     if (!c) return w->err->code;
+    memcpy(from, w->from, w->from_n);
     w->n = 0;
     sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_REVOKED, w->err);
     if (!st) {
         hr = w->err->code;
     } else {
-        sqlite3_bind_int(st, 1, w->r.shard);
-        sqlite3_bind_int(st, 2, w->r.issuer_index);
-        sqlite3_bind_blob64(st, 3, w->last, w->last_n, SQLITE_STATIC);
-        sqlite3_bind_pointer(st, 4, w, walk_type, NULL);
+        sqlite3_bind_blob64(st, 1, from, w->from_n, SQLITE_STATIC);
+        sqlite3_bind_pointer(st, 2, w, walk_type, NULL);
         hr = step_piece(w, c, st);
         sqlite3_reset(st);
         sqlite3_clear_bindings(st);
     }
     chy_reader_give(w->s, c, hr);
     return hr;
-}
-
-/* The least number that a statement finds; CHY_S_FALSE: none. */
-static chy_hresult find_least(struct walk *w, enum chy_sql which, const int32_t *bind, int n,
-                              int32_t *out)
-{
-    chy_hresult hr = CHY_S_FALSE;
-    struct chy_conn *c = chy_reader_take(w->s, w->err);
-    if (!c) return w->err->code;
-    sqlite3_stmt *st = chy_conn_stmt(c, which, w->err);
-    if (!st) {
-        hr = w->err->code;
-        goto out;
-    }
-    for (int i = 0; i < n; i++)
-        sqlite3_bind_int(st, i + 1, bind[i]);
-    if (sqlite3_step(st) != SQLITE_ROW) {
-        hr = chy_conn_fail(c->db, w->s->path, "reading what is revoked", w->err);
-    } else if (sqlite3_column_type(st, 0) != SQLITE_NULL) {
-        *out = sqlite3_column_int(st, 0);
-        hr = CHY_S_OK;
-    }
-    sqlite3_reset(st);
-out:
-    chy_reader_give(w->s, c, hr);
-    return hr;
-}
-
-/* CHY_S_FALSE: there is none from `from` on. */
-static chy_hresult walk_next_issuer(struct walk *w, int32_t shard, int32_t from, int32_t to)
-{
-    const int32_t bind[] = {shard, from, to};
-    int32_t issuer = 0;
-    chy_hresult hr = from > to
-                         ? CHY_S_FALSE
-                         : find_least(w, CHY_SQL_NEXT_ISSUER, bind, CHY_ARRAY_LEN(bind), &issuer);
-    if (hr != CHY_S_OK) return hr;
-    w->r.shard = shard;
-    w->r.issuer_index = issuer;
-    w->last_n = 0;
-    while (hr == CHY_S_OK)
-        hr = walk_piece(w);
-    return hr == CHY_S_FALSE ? CHY_S_OK : hr;
-}
-
-static chy_hresult walk_shard(struct walk *w, int32_t shard, int32_t key_index)
-{
-    int32_t from = key_index << ISSUER_BITS;
-    int32_t to = from | ISSUER_MASK;
-    chy_hresult hr = CHY_S_OK;
-    while (hr == CHY_S_OK && !w->is_over) {
-        hr = walk_next_issuer(w, shard, from, to);
-        if (hr == CHY_S_OK && w->r.issuer_index == to) break;
-        from = w->r.issuer_index + 1;
-    }
-    return hr == CHY_S_FALSE ? CHY_S_OK : hr;
 }
 
 static chy_hresult check_scope(const struct chy_crl_scope *scope, struct chy_err *err)
@@ -233,26 +179,21 @@ chy_hresult chy_sqlite_revoked(struct chy_store *base, const struct chy_crl_scop
                                chy_revoked_cb cb, void *arg, struct chy_err *err)
 {
     struct chy_err local = {.code = CHY_S_OK};
-    struct walk w = {
-        .s = (struct chy_sqlite *)base, .cb = cb, .arg = arg, .err = err ? err : &local};
-    int32_t shard = scope->shard;
+    struct walk w = {.s = (struct chy_sqlite *)base,
+                     .scope = scope,
+                     .cb = cb,
+                     .arg = arg,
+                     .err = err ? err : &local};
     chy_hresult hr = check_scope(scope, w.err);
     if (hr != CHY_S_OK) return hr;
-    if (shard >= 0) return walk_shard(&w, shard, scope->key_index);
-    while (!w.is_over && (hr = find_least(&w, CHY_SQL_NEXT_SHARD, &shard, 1, &shard)) == CHY_S_OK) {
-        hr = walk_shard(&w, shard, scope->key_index);
-        if (hr != CHY_S_OK) break;
-    }
+    w.from_n = chy_standing_before(scope->shard < 0 ? 0 : (uint32_t)scope->shard,
+                                   (uint32_t)scope->key_index << ISSUER_BITS, w.from);
+    while (hr == CHY_S_OK)
+        hr = walk_piece(&w);
     return hr == CHY_S_FALSE ? CHY_S_OK : hr;
 }
 
 /* ---- what changed ---- */
-
-static bool is_in_scope(const struct chy_crl_scope *scope, int32_t shard, int32_t issuer_index)
-{
-    return (scope->shard < 0 || shard == scope->shard) &&
-           issuer_index >> ISSUER_BITS == scope->key_index;
-}
 
 static void keep_id(struct chy_buf *ids, const struct chy_crl_scope *scope, sqlite3_stmt *st,
                     int at)

@@ -22,6 +22,11 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
 #define AS_DECIDED_ON                                                                              \
     " WHERE id=?1 AND disposition=?2 AND revoked_reason=?3 AND crl_flags=?4"                       \
     " AND raw_certificate IS NOT NULL"
+/* What the change says, and the row for the rest. */
+#define PACKED(disposition, reason, crl_flags, dates)                                              \
+    "standing=chy_standing(shard,issuer_index,serial,id," disposition "," reason "," crl_flags     \
+    "," dates ",not_after)"
+#define OWN_DATES "revoked_when,revoked_effective_when,invalidity_when"
 #define HISTORY                                                                                    \
     "request_id,serial,issuer_index,shard,disposition,reason,revoked_when,effective_when,"         \
     "invalidity_when,crl_flags,author,message"
@@ -60,11 +65,16 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     /* What it was decided on comes first in all three. */
     [CHY_SQL_REVOKE] = "UPDATE request SET disposition=?5,crl_flags=?6,revoked_reason=?7,"
                        "message=coalesce(?8,message),revoked_when=?9,revoked_effective_when=?10,"
-                       "invalidity_when=?11" AS_DECIDED_ON,
+                       "invalidity_when=?11," PACKED("?5", "?7", "?6", "?9,?10,?11") AS_DECIDED_ON,
     /* The dates of what was undone stay. */
-    [CHY_SQL_RELEASE] = "UPDATE request SET disposition=?5,crl_flags=?6,revoked_reason=?7,"
-                        "message=coalesce(?8,message)" AS_DECIDED_ON,
-    [CHY_SQL_MARK] = "UPDATE request SET crl_flags=?5" AS_DECIDED_ON,
+    [CHY_SQL_RELEASE] =
+        "UPDATE request SET disposition=?5,crl_flags=?6,revoked_reason=?7,"
+        "message=coalesce(?8,message)," PACKED("?5", "?7", "?6", OWN_DATES) AS_DECIDED_ON,
+    [CHY_SQL_MARK] = "UPDATE request SET crl_flags=?5," PACKED("disposition", "revoked_reason",
+                                                               "?5", OWN_DATES) AS_DECIDED_ON,
+    [CHY_SQL_PACK] = "UPDATE request SET " PACKED(
+        "disposition", "revoked_reason", "crl_flags",
+        OWN_DATES) " WHERE revoked_when IS NOT NULL AND standing IS NULL",
     [CHY_SQL_HISTORY_ADD] = "INSERT INTO revocation(seq," HISTORY ") VALUES(?,?,?,?,?,?,?,?,?,?,?,"
                             "?,?)",
     [CHY_SQL_CRL_SET] =
@@ -100,14 +110,9 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         "SELECT id,issuer_index,disposition,revoked_reason,revoked_effective_when,"
         "CASE WHEN revoked_when IS NOT NULL THEN invalidity_when END,not_before,not_after"
         " FROM request WHERE serial=? AND typeof(raw_certificate)='blob'",
-    [CHY_SQL_NEXT_SHARD] =
-        "SELECT min(shard) FROM request WHERE revoked_when IS NOT NULL AND shard>?",
-    [CHY_SQL_NEXT_ISSUER] = "SELECT min(issuer_index) FROM request WHERE revoked_when IS NOT NULL"
-                            " AND shard=? AND issuer_index BETWEEN ? AND ?",
     /* chy_take() is handed each and ends the piece: a row comes back for that one alone. */
-    [CHY_SQL_REVOKED] = "SELECT serial FROM request WHERE revoked_when IS NOT NULL AND shard=?"
-                        " AND issuer_index=? AND serial>? AND chy_take(?," REVOKED ")"
-                        " ORDER BY serial LIMIT 1",
+    [CHY_SQL_REVOKED] = "SELECT 1 FROM request WHERE revoked_when IS NOT NULL AND standing>?"
+                        " AND chy_take(?,standing) ORDER BY standing LIMIT 1",
     [CHY_SQL_REVOKED_ONE] =
         "SELECT " REVOKED
         ",shard,issuer_index FROM request WHERE id=? AND revoked_when IS NOT NULL",
@@ -163,9 +168,9 @@ static const char *const version_3[] = {
     ADD_TO("intent", "shard INTEGER NOT NULL DEFAULT 0"),
     ADD_TO("intent", "crl_flags INTEGER NOT NULL DEFAULT 0"),
     ADD_TO("intent", "invalidity_when INTEGER"), "DROP INDEX request_revoked",
-    /* A CRL is one stretch of it, in the order of the serials. */
-    "CREATE INDEX request_revoked ON request(shard,issuer_index,serial,revoked_effective_when,"
-    "revoked_reason,revoked_when,disposition,not_after,invalidity_when,crl_flags)"
+    ADD_TO("request", "standing BLOB"),
+    /* A CRL is one stretch of it. The second column lets the condition be seen in the index. */
+    "CREATE INDEX request_revoked ON request(standing,revoked_when)"
     " WHERE revoked_when IS NOT NULL",
     "CREATE TABLE revocation(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,serial BLOB,"
     "issuer_index INTEGER NOT NULL,shard INTEGER NOT NULL,disposition INTEGER NOT NULL,"
@@ -240,5 +245,6 @@ chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_
                         path, (long long)version, CHY_ARRAY_LEN(steps));
     for (size_t i = (size_t)version; i < CHY_ARRAY_LEN(steps) && hr == CHY_S_OK; i++)
         hr = run_step(c, i, path, err);
+    if (hr == CHY_S_OK) hr = chy_conn_run(c, chy_sql_text[CHY_SQL_PACK], path, err);
     return hr;
 }

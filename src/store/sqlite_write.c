@@ -144,6 +144,7 @@ static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
     if (!st) return BROKEN;
     sqlite3_bind_int(st, 1, w->row->id);
     o = step(s, st, &w->err);
+    if (o == APPLIED && w->row->revoked_when != CHY_TIME_DEFAULT) o = run(s, CHY_SQL_PACK, &w->err);
     return o == APPLIED ? add_owed(s, w, w->row->id) : o;
 }
 

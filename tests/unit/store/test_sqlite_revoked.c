@@ -224,12 +224,9 @@ static void test_plans(void **state)
     struct chy_conn *c = chy_reader_take(s, NULL);
     expect_plan(c, CHY_SQL_REVOKED,
                 "SEARCH request USING COVERING INDEX request_revoked"
-                " (shard=? AND issuer_index=? AND serial>?);");
-    expect_plan(c, CHY_SQL_NEXT_SHARD,
-                "SEARCH request USING COVERING INDEX request_revoked (shard>?);");
-    expect_plan(c, CHY_SQL_NEXT_ISSUER,
-                "SEARCH request USING COVERING INDEX request_revoked"
-                " (shard=? AND issuer_index>? AND issuer_index<?);");
+                " (standing>?);");
+    expect_plan(c, CHY_SQL_PACK,
+                "SEARCH request USING INDEX request_revoked (standing=? AND revoked_when>?);");
     expect_plan(c, CHY_SQL_STANDING, "SEARCH request USING INDEX request_serial (serial=?);");
     expect_plan(c, CHY_SQL_REVOKED_ONE, "SEARCH request USING INTEGER PRIMARY KEY (rowid=?);");
     expect_plan(c, CHY_SQL_CHANGED, "SEARCH revocation USING INTEGER PRIMARY KEY (rowid>?);");
@@ -264,6 +261,7 @@ static void run_sql(const struct fixture *f, const char *sql)
     sqlite3 *db = NULL;
     snprintf(path, sizeof(path), "%s/ca.db", f->dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(chy_standing_register(db), SQLITE_OK);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }
@@ -274,8 +272,9 @@ static void make_many(struct fixture *f, int many)
     snprintf(sql, sizeof(sql),
              "WITH n(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM n WHERE id<%d)"
              " INSERT INTO request(id,disposition,status,request_type,request_flags,issuer_index,"
-             "revoked_when,revoked_effective_when,revoked_reason,serial,raw_certificate)"
-             " SELECT id,21,0,0,0,0,5,5,1,CAST(printf('%%012d',id) AS BLOB),x'3000' FROM n",
+             "revoked_when,revoked_effective_when,revoked_reason,serial,raw_certificate,standing)"
+             " SELECT id,21,0,0,0,0,5,5,1,CAST(printf('%%012d',id) AS BLOB),x'3000',"
+             "chy_standing(0,0,CAST(printf('%%012d',id) AS BLOB),id,21,1,0,5,5,NULL,NULL) FROM n",
              many);
     run_sql(f, sql);
 }
@@ -294,24 +293,36 @@ static void test_pieces_make_the_whole(void **state)
     }
 }
 
-static void test_serial_when_longer_than_any_then_refused(void **state)
+static void test_standing_when_it_is_none_then_refused(void **state)
 {
     struct fixture *f = *state;
-    struct long_walk w = {.n = 0};
-    struct chy_err err = {0};
     const struct chy_crl_scope scope = {0, 0};
-    make_many(f, 1);
-    run_sql(f, "UPDATE request SET serial=zeroblob(65)");
-    assert_int_equal(f->store->ops->revoked(f->store, &scope, walk, &w, &err),
-                     CHY_ERROR_INVALID_DATA);
-    assert_non_null(strstr(err.text, "the serial of request 1 has 65 octets"));
+    static const struct {
+        const char *sql, *part;
+    } bad[] = {
+        {"zeroblob(56)", "a packed standing of 56 octets is none"},
+        {"substr(standing,1,length(standing)-1)", "a packed standing of 68 octets is none"},
+        {"standing||x'00'", "a packed standing of 70 octets is none"},
+    };
+    for (size_t i = 0; i < CHY_ARRAY_LEN(bad); i++) {
+        char sql[128];
+        struct long_walk w = {.n = 0};
+        struct chy_err err = {0};
+        make_many(f, 1);
+        snprintf(sql, sizeof(sql), "UPDATE request SET standing=CAST(%s AS BLOB)", bad[i].sql);
+        run_sql(f, sql);
+        assert_int_equal(f->store->ops->revoked(f->store, &scope, walk, &w, &err),
+                         CHY_ERROR_INVALID_DATA);
+        if (!strstr(err.text, bad[i].part)) fail_msg("%s", err.text);
+        run_sql(f, "DELETE FROM request");
+    }
 }
 
 static void test_take_when_called_by_others_then_refused(void **state)
 {
     struct fixture *f = *state;
     struct chy_conn *c = chy_reader_take((struct chy_sqlite *)f->store, NULL);
-    assert_int_equal(sqlite3_exec(c->db, "SELECT chy_take(1,2,3,4,5,6,7,8,9,10)", NULL, NULL, NULL),
+    assert_int_equal(sqlite3_exec(c->db, "SELECT chy_take(1,x'00')", NULL, NULL, NULL),
                      SQLITE_ERROR);
     assert_string_equal(sqlite3_errmsg(c->db), "chy_take is the program's own");
     chy_reader_give((struct chy_sqlite *)f->store, c, CHY_S_OK);
@@ -329,7 +340,7 @@ int main(void)
         T(test_standing),
         T(test_plans),
         T(test_pieces_make_the_whole),
-        T(test_serial_when_longer_than_any_then_refused),
+        T(test_standing_when_it_is_none_then_refused),
         T(test_take_when_called_by_others_then_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
