@@ -111,9 +111,11 @@ enum chy_sql {
     CHY_SQL_COUNT
 };
 
+struct chy_walk;
 struct chy_conn {
     sqlite3 *db;
     sqlite3_stmt *stmt[CHY_SQL_COUNT];
+    struct chy_walk *walk; /* over what is revoked; while its statement runs */
 };
 
 enum { CHY_STORE_READERS = 4, CHY_STORE_BATCH = 512 };
@@ -217,7 +219,7 @@ size_t chy_standing_before(uint32_t shard, uint32_t issuer_index, uint8_t *key);
 size_t chy_standing_behind(const struct chy_revoked *r, uint8_t *key);
 
 /* ---- sqlite_revoked.c ---- */
-int chy_take_register(sqlite3 *db);
+int chy_take_register(struct chy_conn *c);
 chy_hresult chy_sqlite_standing(struct chy_store *s, struct chy_span serial,
                                 struct chy_standing *out, struct chy_err *err);
 chy_hresult chy_sqlite_revoked(struct chy_store *s, const struct chy_crl_scope *scope,

@@ -63,7 +63,7 @@ static chy_hresult set_up(struct chy_conn *c, const char *path, bool writable, u
     snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%u", cache_kib);
     sqlite3_busy_timeout(c->db, BUSY_MS);
     if (sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL) != SQLITE_OK ||
-        chy_unpack_register(c->db) != SQLITE_OK || chy_take_register(c->db) != SQLITE_OK ||
+        chy_unpack_register(c->db) != SQLITE_OK || chy_take_register(c) != SQLITE_OK ||
         chy_standing_register(c->db) != SQLITE_OK)
         return chy_conn_fail(c->db, path, "setting it up", err);
     chy_hresult hr = chy_conn_run(c, "PRAGMA trusted_schema=OFF", path, err);

@@ -70,7 +70,7 @@ static bool is_in_scope(const struct chy_crl_scope *scope, int32_t shard, int32_
 }
 
 /* One walk over the scope. */
-struct walk {
+struct chy_walk {
     struct chy_sqlite *s;
     const struct chy_crl_scope *scope;
     chy_revoked_cb cb;
@@ -84,10 +84,8 @@ struct walk {
     size_t from_n;
 };
 
-static const char walk_type[] = "chy_walk";
-
 /* Behind an entry of another key or shard. As in the index, no number is negative. */
-static void skip(struct walk *w)
+static void skip(struct chy_walk *w)
 {
     uint32_t shard = (uint32_t)w->r.shard;
     uint32_t first = (uint32_t)w->scope->key_index << ISSUER_BITS;
@@ -97,7 +95,7 @@ static void skip(struct walk *w)
 }
 
 /* True ends the piece. */
-static bool take_entry(struct walk *w, struct chy_span packed)
+static bool take_entry(struct chy_walk *w, struct chy_span packed)
 {
     if (!chy_standing_parse(packed, &w->r)) {
         w->is_bad = true;
@@ -113,29 +111,29 @@ static bool take_entry(struct walk *w, struct chy_span packed)
     return true;
 }
 
-/* chy_take(walk, standing). A condition of the statement and no result of it: so nothing is copied
+/* chy_take(standing). A condition of the statement and no result of it: so nothing is copied
  * or handed through the API entry by entry. */
 static void take(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    struct walk *w = sqlite3_value_pointer(argv[0], walk_type);
+    struct chy_conn *c = sqlite3_user_data(ctx);
     (void)argc;
-    if (!w) {
+    if (!c->walk) {
         sqlite3_result_error(ctx, "chy_take is the program's own", -1);
         return;
     }
-    const void *p = sqlite3_value_blob(argv[1]);
-    if (take_entry(w, chy_span_of(p, (size_t)sqlite3_value_bytes(argv[1]))))
+    const void *p = sqlite3_value_blob(argv[0]);
+    if (take_entry(c->walk, chy_span_of(p, (size_t)sqlite3_value_bytes(argv[0]))))
         sqlite3_result_int(ctx, 1);
 }
 
-int chy_take_register(sqlite3 *db)
+int chy_take_register(struct chy_conn *c)
 {
-    return sqlite3_create_function_v2(db, "chy_take", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
+    return sqlite3_create_function_v2(c->db, "chy_take", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, c,
                                       take, NULL, NULL, NULL);
 }
 
 /* CHY_S_FALSE: that was the last piece. */
-static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *st)
+static chy_hresult step_piece(struct chy_walk *w, struct chy_conn *c, sqlite3_stmt *st)
 {
     int rc = sqlite3_step(st);
     if (rc == SQLITE_DONE) return CHY_S_FALSE;
@@ -145,7 +143,7 @@ static chy_hresult step_piece(struct walk *w, struct chy_conn *c, sqlite3_stmt *
     return w->is_over ? CHY_S_FALSE : CHY_S_OK;
 }
 
-static chy_hresult walk_piece(struct walk *w)
+static chy_hresult walk_piece(struct chy_walk *w)
 {
     chy_hresult hr;
     uint8_t from[CHY_STANDING_MAX];
@@ -158,9 +156,10 @@ static chy_hresult walk_piece(struct walk *w)
         hr = w->err->code;
     } else {
         sqlite3_bind_blob64(st, 1, from, w->from_n, SQLITE_STATIC);
-        sqlite3_bind_pointer(st, 2, w, walk_type, NULL);
+        c->walk = w;
         hr = step_piece(w, c, st);
         sqlite3_reset(st);
+        c->walk = NULL;
         sqlite3_clear_bindings(st);
     }
     chy_reader_give(w->s, c, hr);
@@ -179,11 +178,11 @@ chy_hresult chy_sqlite_revoked(struct chy_store *base, const struct chy_crl_scop
                                chy_revoked_cb cb, void *arg, struct chy_err *err)
 {
     struct chy_err local = {.code = CHY_S_OK};
-    struct walk w = {.s = (struct chy_sqlite *)base,
-                     .scope = scope,
-                     .cb = cb,
-                     .arg = arg,
-                     .err = err ? err : &local};
+    struct chy_walk w = {.s = (struct chy_sqlite *)base,
+                         .scope = scope,
+                         .cb = cb,
+                         .arg = arg,
+                         .err = err ? err : &local};
     chy_hresult hr = check_scope(scope, w.err);
     if (hr != CHY_S_OK) return hr;
     w.from_n = chy_standing_before(scope->shard < 0 ? 0 : (uint32_t)scope->shard,
@@ -204,7 +203,7 @@ static void keep_id(struct chy_buf *ids, const struct chy_crl_scope *scope, sqli
 }
 
 /* Moves *after; CHY_S_FALSE: no change is behind it. */
-static chy_hresult collect_changed(struct walk *w, const struct chy_crl_scope *scope,
+static chy_hresult collect_changed(struct chy_walk *w, const struct chy_crl_scope *scope,
                                    int64_t *after, struct chy_buf *ids)
 {
     chy_hresult hr = CHY_S_FALSE;
@@ -230,7 +229,7 @@ out:
     return hr;
 }
 
-static chy_hresult collect_due(struct walk *w, const struct chy_crl_scope *scope, chy_time from,
+static chy_hresult collect_due(struct chy_walk *w, const struct chy_crl_scope *scope, chy_time from,
                                chy_time to, struct chy_buf *ids)
 {
     chy_hresult hr = CHY_S_OK;
@@ -263,7 +262,7 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Marks alone never revoke: such a row has no place here. */
-static chy_hresult show_one(struct walk *w, struct chy_conn *c, sqlite3_stmt *st, int32_t id)
+static chy_hresult show_one(struct chy_walk *w, struct chy_conn *c, sqlite3_stmt *st, int32_t id)
 {
     chy_hresult hr = CHY_S_OK;
     sqlite3_bind_int(st, 1, id);
@@ -281,7 +280,7 @@ static chy_hresult show_one(struct walk *w, struct chy_conn *c, sqlite3_stmt *st
 }
 
 /* In the order of the ids, so that neighbours are read together. */
-static chy_hresult show_ids(struct walk *w, struct chy_buf *ids)
+static chy_hresult show_ids(struct chy_walk *w, struct chy_buf *ids)
 {
     size_t n = ids->n / sizeof(int32_t);
     int32_t before = 0;
@@ -307,7 +306,7 @@ chy_hresult chy_sqlite_revoked_since(struct chy_store *base, const struct chy_cr
                                      chy_revoked_cb cb, void *arg, struct chy_err *err)
 {
     struct chy_err local = {.code = CHY_S_OK};
-    struct walk w = {
+    struct chy_walk w = {
         .s = (struct chy_sqlite *)base, .cb = cb, .arg = arg, .err = err ? err : &local};
     struct chy_buf ids;
     chy_buf_init(&ids, IDS_MAX);

@@ -112,7 +112,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         " FROM request WHERE serial=? AND typeof(raw_certificate)='blob'",
     /* chy_take() is handed each and ends the piece: a row comes back for that one alone. */
     [CHY_SQL_REVOKED] = "SELECT 1 FROM request WHERE revoked_when IS NOT NULL AND standing>?"
-                        " AND chy_take(?,standing) ORDER BY standing LIMIT 1",
+                        " AND chy_take(standing) ORDER BY standing LIMIT 1",
     [CHY_SQL_REVOKED_ONE] =
         "SELECT " REVOKED
         ",shard,issuer_index FROM request WHERE id=? AND revoked_when IS NOT NULL",
