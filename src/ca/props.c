@@ -112,6 +112,20 @@ static chy_hresult get_request_raw_name(struct chy_request *r, chy_variant *out)
     return set_bytes(out, r->csr.subject.der);
 }
 
+static chy_hresult get_revoked(struct chy_request *r, chy_variant *out)
+{
+    return set_time(out, r->revoked_when);
+}
+static chy_hresult get_revoked_effective(struct chy_request *r, chy_variant *out)
+{
+    return set_time(out, r->revoked_effective_when);
+}
+static chy_hresult get_revoked_reason(struct chy_request *r, chy_variant *out)
+{
+    if (r->revoked_when == CHY_TIME_DEFAULT) return CHY_CERTSRV_E_PROPERTY_EMPTY;
+    return chy_variant_set_long(out, r->revoked_reason);
+}
+
 static const struct prop request_props[] = {
     {"RequestID", CHY_PROPTYPE_LONG, ALWAYS, get_id},
     {"RawRequest", CHY_PROPTYPE_BINARY, ALWAYS, get_raw_request},
@@ -125,6 +139,9 @@ static const struct prop request_props[] = {
     {"DispositionMessage", CHY_PROPTYPE_STRING, RESOLVED, get_message},
     {"StatusCode", CHY_PROPTYPE_LONG, RESOLVED, get_status},
     {"ResolvedWhen", CHY_PROPTYPE_DATE, RESOLVED, get_resolved},
+    {"RevokedWhen", CHY_PROPTYPE_DATE, RESOLVED, get_revoked},
+    {"RevokedEffectiveWhen", CHY_PROPTYPE_DATE, RESOLVED, get_revoked_effective},
+    {"RevokedReason", CHY_PROPTYPE_LONG, RESOLVED, get_revoked_reason},
     {"RawCACertificate", CHY_PROPTYPE_BINARY, ALWAYS, get_ca_cert},
     {"DistinguishedName", CHY_PROPTYPE_STRING, ALWAYS, get_request_dn},
     {"RawName", CHY_PROPTYPE_BINARY, ALWAYS, get_request_raw_name},

@@ -62,6 +62,8 @@ static void request_reset(struct chy_request *r)
     r->csr.der = (struct chy_span){0};
     memset(&r->subject, 0, sizeof(r->subject));
     r->not_before = r->not_after = r->resolved_when = r->submitted_when = CHY_TIME_DEFAULT;
+    r->revoked_when = r->revoked_effective_when = CHY_TIME_DEFAULT;
+    r->revoked_reason = r->shard = 0;
     r->policy_message[0] = r->message[0] = 0;
     r->status = CHY_S_OK;
     chy_err_clear(&r->err);

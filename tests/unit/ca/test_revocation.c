@@ -166,6 +166,36 @@ static void test_states_obey_the_rules_of_ad_cs(void **state)
     engine_end(&e);
 }
 
+/* The date counts, not when it was said. */
+static void test_a_date_ahead_counts_from_then_on(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, r;
+    struct chy_row row;
+    struct chy_err err = {0};
+    struct chy_arena arena;
+    chy_long disposition = 0, reason = 0;
+    begin(&e);
+    chy_arena_init(&arena, 1 << 20);
+    submit_to(e.ca, "a.example.test", "", &a);
+    revoke_as(&e, &a, 4, chy_now(&e.clock) + 3600 * CHY_US_PER_S, &r);
+    assert_int_equal(r.status, CHY_S_OK);
+    must(chy_ca_is_valid(e.ca, &officer, CHY_SPAN(a.serial), &disposition, &reason, &err), &err);
+    assert_int_equal(disposition, CHY_CA_DISP_VALID);
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    assert_int_equal(on_crl(&e, &a, false), -1);
+    e.wall_shift = e.mono_shift = INT64_C(3601) * CHY_US_PER_S;
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    assert_int_equal(on_crl(&e, &a, false), 4);
+    must(chy_ca_request(e.ca, &officer, a.id, &arena, &row, &err), &err);
+    assert_int_equal(row.disposition, CHY_DB_DISP_REVOKED);
+    chy_arena_free(&arena);
+    answer_free(&a);
+    answer_free(&r);
+    engine_end(&e);
+}
+
 static void test_a_delta_tells_what_changed(void **state)
 {
     (void)state;
@@ -319,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_revoked_stands_on_the_next_crl),
         cmocka_unit_test(test_states_obey_the_rules_of_ad_cs),
+        cmocka_unit_test(test_a_date_ahead_counts_from_then_on),
         cmocka_unit_test(test_a_delta_tells_what_changed),
         cmocka_unit_test(test_shards_divide_the_certificates),
         cmocka_unit_test(test_many_are_revoked_by_a_filter),
