@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "ca/publisher.h"
 
-enum { MAX_SHARD = 65535, DUE_SLACK_S = 1 };
+enum { MAX_SHARD = 65535, DUE_SLACK_S = 1, BASES_MAX = 32 };
 
 struct run {
     struct chy_publisher *p;
@@ -26,17 +26,46 @@ struct run {
 };
 
 /* ---- what there is ---- */
+static int in_order(const void *a, const void *b)
+{
+    const struct chy_crl_record *x = &((const struct chy_crl_kept *)a)->record;
+    const struct chy_crl_record *y = &((const struct chy_crl_kept *)b)->record;
+    if (x->key_index != y->key_index) return x->key_index < y->key_index ? -1 : 1;
+    if (x->shard != y->shard) return x->shard < y->shard ? -1 : 1;
+    if (x->is_delta != y->is_delta) return x->is_delta ? 1 : -1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+void chy_crl_sort(struct chy_crl_kept *kept, size_t n)
+{
+    if (n) qsort(kept, n, sizeof(*kept), in_order);
+}
+
+/* The first of the kept ones behind all of a scope and kind, up to a number. */
+static size_t behind(const struct chy_publisher *p, int32_t key_index, int32_t shard, bool is_delta,
+                     uint64_t number)
+{
+    const struct chy_crl_kept last = {
+        .record = {.key_index = key_index, .shard = shard, .is_delta = is_delta, .number = number}};
+    size_t lo = 0, hi = p->n_kept;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (in_order(&p->kept[mid], &last) <= 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 struct chy_crl_kept *chy_crl_newest(struct chy_publisher *p, int32_t key_index, int32_t shard,
                                     bool is_delta)
 {
-    struct chy_crl_kept *found = NULL;
-    for (size_t i = 0; i < p->n_kept; i++) {
-        const struct chy_crl_record *r = &p->kept[i].record;
-        if (r->key_index == key_index && r->shard == shard && r->is_delta == is_delta &&
-            (!found || r->number > found->record.number))
-            found = &p->kept[i];
-    }
-    return found;
+    size_t end = behind(p, key_index, shard, is_delta, UINT64_MAX);
+    struct chy_crl_kept *k = end ? &p->kept[end - 1] : NULL;
+    bool found = k && k->record.key_index == key_index && k->record.shard == shard &&
+                 k->record.is_delta == is_delta;
+    return found ? k : NULL;
 }
 
 const struct chy_authority *chy_crl_signer_of(const struct chy_ca *ca, const struct chy_settings *s,
@@ -56,10 +85,9 @@ int32_t chy_crl_last_shard(struct chy_publisher *p, const struct chy_settings *s
 {
     bool is_newest = chy_ca_current(p->ca)->key_index == key_index;
     int32_t last = is_newest ? s->crl.max_shards : 0;
-    for (size_t i = 0; i < p->n_kept; i++) {
-        const struct chy_crl_record *r = &p->kept[i].record;
-        if (r->key_index == key_index && r->shard > last) last = r->shard;
-    }
+    size_t end = behind(p, key_index, INT32_MAX, true, UINT64_MAX);
+    const struct chy_crl_kept *k = end ? &p->kept[end - 1] : NULL;
+    if (k && k->record.key_index == key_index && k->record.shard > last) last = k->record.shard;
     return last;
 }
 
@@ -118,6 +146,17 @@ chy_time chy_crl_scheduled(struct chy_publisher *p, const struct chy_settings *s
     if (is_delta && !s->crl.delta_period.n) return CHY_TIME_DEFAULT;
     (void)each_scope(p, s, chy_now(p->ca->clock), earlier, &d);
     return d.at;
+}
+
+bool chy_crl_has_unplaced(struct chy_publisher *p)
+{
+    for (size_t i = 0; i < p->n_kept; i++) {
+        const struct chy_crl_record *r = &p->kept[i].record;
+        if (r->status != CHY_S_OK &&
+            chy_crl_newest(p, r->key_index, r->shard, r->is_delta) == &p->kept[i])
+            return true;
+    }
+    return false;
 }
 
 bool chy_crl_is_due(struct chy_publisher *p, const struct chy_settings *s, chy_time now,
@@ -194,33 +233,28 @@ static void log_made(const struct chy_ca *ca, const struct chy_crl_kept *k)
             size, "ms", ms, "next_update", next, "error", k->error, NULL);
 }
 
-/* Those of one scope, its CRLs of this run among them, in one list. */
-static const struct chy_crl_record *find_base(const struct run *run, int32_t key, int32_t shard,
-                                              bool newest, struct chy_crl_record *out)
+/* The bases of a scope, that of this run last. */
+static size_t bases_of(const struct run *run, int32_t key, int32_t shard,
+                       struct chy_crl_record list[BASES_MAX])
 {
-    bool use_oldest = run->settings->crl.flags & CHY_CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE;
-    struct chy_crl_record list[64];
+    const struct chy_publisher *p = run->p;
+    size_t from = behind(p, key, shard, false, 0), end = behind(p, key, shard, false, UINT64_MAX);
+    const struct chy_crl_record *made = run->n ? &run->made[run->n - 1].record : NULL;
+    bool has_made = made && made->key_index == key && made->shard == shard && !made->is_delta;
     size_t n = 0;
-    const struct chy_crl_kept *lists[] = {run->p->kept, run->made};
-    const size_t lengths[] = {run->p->n_kept, run->n};
-    for (size_t l = 0; l < CHY_ARRAY_LEN(lists); l++) {
-        for (size_t i = 0; i < lengths[l]; i++) {
-            const struct chy_crl_record *r = &lists[l][i].record;
-            if (r->key_index != key || r->shard != shard || r->is_delta) continue;
-            if (n == CHY_ARRAY_LEN(list)) memmove(list, list + 1, --n * sizeof(*list));
-            list[n++] = *r;
-        }
-    }
-    const struct chy_crl_record *found =
-        newest ? (n ? &list[n - 1] : NULL) : chy_crl_delta_base(list, n, use_oldest, run->now);
-    if (found) *out = *found;
-    return found ? out : NULL;
+    if (end - from > BASES_MAX - 1) from = end - (BASES_MAX - 1);
+    while (from < end)
+        list[n++] = p->kept[from++].record;
+    if (has_made) list[n++] = *made;
+    return n;
 }
 
 static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                             struct chy_signer *signer, int32_t shard, bool is_delta, bool is_shadow)
 {
-    struct chy_crl_record base, previous;
+    struct chy_crl_record bases[BASES_MAX];
+    size_t n = bases_of(run, a->key_index, shard, bases);
+    bool use_oldest = run->settings->crl.flags & CHY_CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE;
     struct chy_crl_kept *k = room_for_one(run);
     struct chy_crl_making m = {.ca = run->p->ca,
                                .settings = run->settings,
@@ -233,8 +267,8 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                                .number = run->number,
                                .now = run->now};
     if (!k) return chy_fail_nomem(run->err, "CRL");
-    if (is_delta && !is_shadow) m.base = find_base(run, a->key_index, shard, false, &base);
-    m.previous = find_base(run, a->key_index, shard, true, &previous);
+    m.previous = n ? &bases[n - 1] : NULL;
+    if (is_delta && !is_shadow) m.base = chy_crl_delta_base(bases, n, use_oldest, run->now);
     if (is_delta && !is_shadow && !m.base) return CHY_S_OK; /* with the first base, then */
     chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !is_shadow, run->now,
                                    a->cert.not_before, run->order->next_update, &m.times, run->err);
@@ -333,16 +367,6 @@ static chy_hresult write_records(struct run *run, bool is_new)
     return hr;
 }
 
-static int in_order(const void *a, const void *b)
-{
-    const struct chy_crl_record *x = &((const struct chy_crl_kept *)a)->record;
-    const struct chy_crl_record *y = &((const struct chy_crl_kept *)b)->record;
-    if (x->key_index != y->key_index) return x->key_index < y->key_index ? -1 : 1;
-    if (x->shard != y->shard) return x->shard < y->shard ? -1 : 1;
-    if (x->is_delta != y->is_delta) return x->is_delta ? 1 : -1;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
 /* The newest of each scope and kind, and what still holds, as the store keeps them too. */
 static bool still_matters(const struct chy_crl_kept *k, const struct chy_crl_kept *next,
                           chy_time now)
@@ -363,7 +387,7 @@ static chy_hresult take_over(struct run *run)
     if (run->n) memcpy(all + p->n_kept, run->made, run->n * sizeof(*all));
     for (size_t i = p->n_kept; i < n; i++)
         all[i].record.error = (struct chy_span){0};
-    qsort(all, n, sizeof(*all), in_order);
+    chy_crl_sort(all, n);
     for (size_t i = 0; i < n; i++) {
         const struct chy_crl_kept *next = i + 1 < n ? &all[i + 1] : NULL;
         bool replaced = next && in_order(&all[i], next) == 0; /* written out again */
@@ -379,16 +403,16 @@ static chy_hresult take_over(struct run *run)
     return CHY_S_OK;
 }
 
+/* KEY-SHARD-NUMBER.crl, with '+' before the dot for a delta. */
 static bool is_current(struct chy_publisher *p, const char *file)
 {
-    for (size_t i = 0; i < p->n_kept; i++) {
-        char path[4096];
-        const struct chy_crl_record *r = &p->kept[i].record;
-        if (chy_crl_newest(p, r->key_index, r->shard, r->is_delta) != &p->kept[i]) continue;
-        chy_crl_file(p->ca, r, path, sizeof(path));
-        if (strcmp(strrchr(path, '/') + 1, file) == 0) return true;
-    }
-    return false;
+    int key, shard, end = 0;
+    unsigned long long number;
+    if (sscanf(file, "%d-%d-%llu%n", &key, &shard, &number, &end) != 3) return false;
+    bool is_delta = file[end] == '+';
+    if (strcmp(file + end + is_delta, ".crl") != 0) return false;
+    const struct chy_crl_kept *k = chy_crl_newest(p, key, shard, is_delta);
+    return k && k->record.number == number;
 }
 
 void chy_crl_sweep(struct chy_publisher *p)
@@ -422,7 +446,8 @@ static bool again_one(struct chy_publisher *p, const struct chy_settings *s, int
     const struct chy_authority *a = chy_crl_signer_of(p->ca, s, key, run->now);
     for (int kind = 0; kind < 2; kind++) {
         const struct chy_crl_kept *old = chy_crl_newest(p, key, shard, kind == 1);
-        struct chy_crl_kept *k = old ? room_for_one(run) : NULL;
+        bool wanted = old && (run->is_manual || old->record.status != CHY_S_OK);
+        struct chy_crl_kept *k = wanted ? room_for_one(run) : NULL;
         if (!k) continue;
         *k = *old;
         run->n++;
@@ -484,12 +509,14 @@ static chy_hresult run_all(struct run *run)
     else
         hr = make_all(run);
     chy_crl_place_certs(run->p, run->settings);
-    if (hr == CHY_S_OK && run->n) hr = write_records(run, !republish);
-    if (hr == CHY_S_OK && run->n) hr = take_over(run);
     if (hr != CHY_S_OK) {
         if (!republish) drop_made(run);
         return hr;
     }
+    /* A record that failed may be there all the same: its file stays. */
+    if (run->n) hr = write_records(run, !republish);
+    if (hr == CHY_S_OK && run->n) hr = take_over(run);
+    if (hr != CHY_S_OK) return hr;
     if (!republish) note_seen(run);
     chy_crl_note_shards(run->p);
     chy_crl_sweep(run->p);

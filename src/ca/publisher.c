@@ -84,12 +84,19 @@ void chy_ca_publish_crls(struct chy_ca *ca, const struct chy_caller *caller,
         return;
     }
     *call = (struct chy_crl_call){.order = *order, .done = done, .arg = arg};
-    chy_ca_enter(ca);
     pthread_mutex_lock(&p->lock);
-    *p->calls_tail = call;
-    p->calls_tail = &call->next;
-    pthread_cond_signal(&p->wake);
+    bool open = !p->stop;
+    if (open) {
+        chy_ca_enter(ca);
+        *p->calls_tail = call;
+        p->calls_tail = &call->next;
+        pthread_cond_signal(&p->wake);
+    }
     pthread_mutex_unlock(&p->lock);
+    if (open) return;
+    chy_free(call);
+    r.status = chy_fail(&r.err, CHY_ERROR_SERVICE_NOT_ACTIVE, "the CA is stopping");
+    done(&r, arg);
 }
 
 static struct chy_crl_call *take_call(struct chy_publisher *p)
@@ -191,8 +198,10 @@ static void run_due(struct chy_publisher *p, const struct chy_settings *s, chy_t
     pthread_mutex_lock(&p->lock);
     bool again = p->retry_at != 0;
     pthread_mutex_unlock(&p->lock);
-    if (chy_crl_is_due(p, s, now, false) || again || (for_revoked && !delta_only))
+    if (chy_crl_is_due(p, s, now, false) || (for_revoked && !delta_only))
         order.flags = CHY_CA_CRL_BASE;
+    else if (again)
+        order.flags = chy_crl_has_unplaced(p) ? CHY_CA_CRL_REPUBLISH : CHY_CA_CRL_BASE;
     else if (chy_crl_is_due(p, s, now, true) || for_revoked)
         order.flags = CHY_CA_CRL_DELTA;
     if (!order.flags) return;
@@ -333,6 +342,7 @@ chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err)
     chy_hresult hr = chy_dir_make(path, 0755, err);
     if (hr == CHY_S_OK) hr = load(p, err);
     if (hr != CHY_S_OK) return hr;
+    chy_crl_sort(p->kept, p->n_kept);
     know_seen(p);
     chy_crl_sweep(p);
     int64_t last = 0;

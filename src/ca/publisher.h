@@ -59,6 +59,9 @@ bool chy_crl_is_due(struct chy_publisher *p, const struct chy_settings *s, chy_t
                     bool is_delta);
 /* The next time of the schedule, of bases or deltas; CHY_TIME_DEFAULT: none. */
 chy_time chy_crl_scheduled(struct chy_publisher *p, const struct chy_settings *s, bool is_delta);
+/* Could some current CRL not be written to a place where it belongs? */
+bool chy_crl_has_unplaced(struct chy_publisher *p);
+void chy_crl_sort(struct chy_crl_kept *kept, size_t n); /* by key, shard, kind, number */
 /* The newest record of a scope and kind; NULL: none. Under the lock, or on the thread. */
 struct chy_crl_kept *chy_crl_newest(struct chy_publisher *p, int32_t key_index, int32_t shard,
                                     bool is_delta);
