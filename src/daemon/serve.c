@@ -13,6 +13,7 @@
 #include "admin/admin.h"
 #include "enrol/rest/rest.h"
 #include "key/key.h"
+#include "ocsp/ocsp.h"
 
 #ifdef CHY_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -161,6 +162,19 @@ static chy_hresult make_service(struct chy_daemon *d, struct chy_err *err)
     return hr == CHY_S_OK ? chy_admin_register(&d->service, err) : hr;
 }
 
+static chy_hresult make_responder(struct chy_daemon *d, struct chy_err *err)
+{
+    char foreign[4200];
+    snprintf(foreign, sizeof(foreign), "%s/foreign", d->dir);
+    const struct chy_ocsp_options options = {.net = d->net,
+                                             .workers = d->workers,
+                                             .ca = d->service.ca,
+                                             .n_cas = d->service.n_cas,
+                                             .clock = &chy_system_clock,
+                                             .foreign_dir = foreign};
+    return chy_ocsp_new(&options, &d->ocsp, err);
+}
+
 chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)
 {
     struct chy_options *o = d->options;
@@ -176,6 +190,7 @@ chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)
     if (hr == CHY_S_OK && o->throwaway) hr = chy_throwaway_token(d, err);
     if (hr == CHY_S_OK && o->n_https && !o->throwaway) hr = chy_tls_identity(d, err);
     if (hr == CHY_S_OK) hr = make_service(d, err);
+    if (hr == CHY_S_OK) hr = make_responder(d, err);
     if (hr == CHY_S_OK) hr = listen_all(d, err);
     if (hr == CHY_S_OK) hr = watch(d, err);
     /* A throwaway's certificate need not be there before the first who asks for it. */
@@ -207,9 +222,12 @@ chy_hresult chy_daemon_run(struct chy_daemon *d, struct chy_err *err)
 void chy_daemon_stop(struct chy_daemon *d)
 {
     end_identity(d);
+    chy_ocsp_stop(d->ocsp);
     for (size_t i = 0; i < d->service.n_cas; i++)
         chy_ca_close(d->service.ca[i]);
     d->service.n_cas = 0;
+    chy_ocsp_free(d->ocsp);
+    d->ocsp = NULL;
     if (d->made.store) chy_store_close(d->made.store);
     chy_key_free(d->made.key);
     if (d->workers) chy_workers_free(d->workers);

@@ -14,6 +14,7 @@ struct chy_daemon {
     struct chy_workers *workers;
     struct chy_net *net;
     struct chy_service service;
+    struct chy_ocsp *ocsp;
     int http_port, https_port; /* of the first listener of each kind; 0: none */
     pthread_t identity_thread;
     bool has_identity_thread;
