@@ -167,12 +167,17 @@ static struct known *known_at(struct power *p, int32_t id)
     return &p->known[at];
 }
 
+static bool has_certificate(int32_t disposition)
+{
+    return disposition == CHY_DB_DISP_ISSUED || disposition == CHY_DB_DISP_REVOKED;
+}
+
 static void remember(struct known *k, int32_t disposition, struct chy_span serial,
                      struct chy_span cert)
 {
     k->is_known = true;
     k->disposition = disposition;
-    if (disposition != CHY_DB_DISP_ISSUED || k->cert) return;
+    if (!has_certificate(disposition) || k->cert) return;
     if (serial.n == sizeof(k->serial)) memcpy(k->serial, serial.p, serial.n);
     k->cert = malloc(cert.n ? cert.n : 1);
     if (!k->cert) abort();
@@ -244,17 +249,24 @@ static void check_certificate(const struct power *p, int32_t id, struct chy_span
     free(c);
 }
 
+/* What was decided stays; only a certificate may still be revoked. */
+static bool may_become(int32_t was, int32_t is)
+{
+    return was == CHY_DB_DISP_PENDING || was == is ||
+           (was == CHY_DB_DISP_ISSUED && is == CHY_DB_DISP_REVOKED);
+}
+
 static void check_row(struct power *p, int32_t id, int32_t disposition, struct chy_span serial,
                       struct chy_span cert)
 {
     struct known *k = known_at(p, id);
-    bool issued = disposition == CHY_DB_DISP_ISSUED;
+    bool issued = has_certificate(disposition);
     k->found = true;
     if (!issued && disposition != CHY_DB_DISP_PENDING && disposition != CHY_DB_DISP_DENIED &&
         !(p->may_fail && disposition == CHY_DB_DISP_ERROR))
         POWER_FAIL(p, "request %d: is left with disposition %d", id, disposition);
     if (issued != (cert.n > 0)) POWER_FAIL(p, "request %d: a half certificate", id);
-    if (k->is_known && k->disposition != CHY_DB_DISP_PENDING && k->disposition != disposition)
+    if (k->is_known && !may_become(k->disposition, disposition))
         POWER_FAIL(p, "request %d: was %d and is %d", id, k->disposition, disposition);
     if (k->cert && (!chy_span_eq(cert, chy_span_of(k->cert, k->cert_n)) ||
                     !chy_span_eq(serial, CHY_SPAN(k->serial))))
@@ -281,7 +293,7 @@ static void check_rows(struct power *p, sqlite3 *db)
     }
     for (size_t i = 0; i < p->n_intended; i++) {
         const struct known *k = known_at(p, p->intended[i].id);
-        if (k->disposition != CHY_DB_DISP_ISSUED && !p->may_fail)
+        if (!has_certificate(k->disposition) && !p->may_fail)
             POWER_FAIL(p, "request %d: its intent was not settled", p->intended[i].id);
     }
     p->settled += p->n_intended;
@@ -311,7 +323,7 @@ static void check_events(struct power *p, sqlite3 *db)
     if (f) fclose(f);
     for (size_t i = 0; i < p->n_known; i++) {
         const struct known *k = &p->known[i];
-        if (k->is_known && k->disposition == CHY_DB_DISP_ISSUED && !k->delivered && !owed[i])
+        if (k->is_known && has_certificate(k->disposition) && !k->delivered && !owed[i])
             POWER_FAIL(p, "request %zu: its exit event is neither owed nor delivered", i);
     }
     free(owed);

@@ -1,4 +1,5 @@
 /* The power goes at any write, under load from several clients; what comes back is audited. */
+#include "ca/revocation.h"
 #include "power.h"
 
 #include <sys/wait.h>
@@ -45,6 +46,20 @@ static bool resolve(struct client *c, int32_t id)
     return ok;
 }
 
+static bool revoke_some(struct client *c, int32_t id)
+{
+    struct answer a;
+    const struct chy_revoke what = {.reason = CHY_CRL_REASON_SUPERSEDED,
+                                    .effective_when = CHY_TIME_DEFAULT,
+                                    .invalidity_when = CHY_TIME_DEFAULT};
+    if (cut_random(&c->random) % 4) return true;
+    answer_init(&a);
+    chy_ca_revoke_id(c->p->e.ca, &officer, id, &what, answered, &a);
+    bool ok = take_answer(c->p, &a, false);
+    answer_free(&a);
+    return ok;
+}
+
 static bool change_setting(struct power *p)
 {
     char json[16];
@@ -71,6 +86,7 @@ static void *client_main(void *arg)
         chy_ca_submit(c->p->e.ca, &s, answered, &a);
         bool ok = take_answer(c->p, &a, true);
         if (ok && a.disposition == CHY_DB_DISP_PENDING) ok = resolve(c, a.id);
+        if (ok && a.disposition == CHY_DB_DISP_ISSUED) ok = revoke_some(c, a.id);
         if (ok && c->sets && i % 3 == 0) ok = change_setting(c->p);
         answer_free(&a);
         if (!ok) break;
