@@ -3,24 +3,18 @@
  * RSA (BR 6.1.1.3, 6.1.5, 6.1.6): size, exponent, factors below 752, the ROCA fingerprint
  * (CVE-2017-15361), and primes so close that Fermat's method finds them. All of it together costs
  * about as much as verifying one signature, so it runs on every request. */
-#include <openssl/bn.h>
-#include <openssl/err.h>
 #include <string.h>
 
+#include "pki/close_primes.h"
 #include "pki/spki.h"
 
 enum {
     MAX_LIMBS = CHY_RSA_MAX_BITS / 32,
-    GROUPS = 38,     /* the 132 odd primes below 752 */
-    ROCA_GROUPS = 7, /* those up to 157, which the ROCA table ends with */
-    ROCA_PRIMES = 36,
-    FERMAT_ROUNDS = 100,
-    SIEVE_GROUPS = 2, /* the 14 primes up to 47 */
-    SIEVE_PRIMES = 14
+    GROUPS = 40 /* the 132 odd primes below 752 */
 };
 
-/* The odd primes below 752 in groups whose product fits a word: one long division by the product
- * serves all of a group. */
+/* The odd primes below 752 in groups whose product fits a word: one reduction by the product
+ * serves all of a group. The last two fill the vectors up. */
 static const struct group {
     uint32_t product;
     uint16_t prime[9];
@@ -63,88 +57,79 @@ static const struct group {
     {357349471u, {701, 709, 719}},
     {393806449u, {727, 733, 739}},
     {557993u, {743, 751}},
+    {1, {0}},
+    {1, {0}},
 };
 
 /* The primes up to 167 modulo which the powers of 65537 do not reach everything, and the order of
  * 65537 there. A ROCA modulus is such a power modulo each of them; another one is with 2^-27. The
  * group of units is cyclic: the powers are the elements whose order divides this one. */
 static const struct {
-    uint16_t prime, order;
-} roca[] = {{11, 2},   {13, 6},   {17, 8},   {19, 9},   {37, 3},  {53, 26},
-            {61, 20},  {71, 35},  {73, 24},  {79, 13},  {97, 6},  {103, 51},
-            {107, 53}, {109, 54}, {127, 42}, {151, 50}, {157, 78}};
-
-/* Bit x is set where x is a square modulo the prime. */
-static const uint64_t squares[SIEVE_PRIMES] = {
-    0x3,     0x13,       0x17,       0x23b,        0x161b,        0x1a317,       0x30af3,
-    0x5335f, 0x13d122f3, 0x121d47b7, 0x165e211e9b, 0x1b382b50737, 0x35883a3ee53, 0x4351b2753df};
-
-struct residues {
-    uint16_t prime[ROCA_PRIMES], value[ROCA_PRIMES];
-};
+    uint16_t prime, order, group;
+} roca[] = {{11, 2, 0},   {13, 6, 0},   {17, 8, 0},   {19, 9, 0},   {37, 3, 1},  {53, 26, 2},
+            {61, 20, 2},  {71, 35, 2},  {73, 24, 3},  {79, 13, 3},  {97, 6, 3},  {103, 51, 4},
+            {107, 53, 4}, {109, 54, 4}, {127, 42, 5}, {151, 50, 6}, {157, 78, 6}};
 
 static chy_hresult weak(const char *what, struct chy_err *err)
 {
     return chy_fail(err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY, "public key: %s", what);
 }
 
+/* The lowest first. */
 static size_t to_limbs(struct chy_span magnitude, uint32_t *limb)
 {
-    size_t n = (magnitude.n + 3) / 4;
-    memset(limb, 0, n * sizeof(*limb));
-    for (size_t i = 0; i < magnitude.n; i++) {
-        size_t from_end = magnitude.n - 1 - i;
-        limb[n - 1 - from_end / 4] |= (uint32_t)magnitude.p[i] << (from_end % 4 * 8);
-    }
-    return n;
+    size_t n = 0;
+    const uint8_t *end = magnitude.p + magnitude.n;
+    for (; end - magnitude.p >= 4; end -= 4)
+        limb[n++] =
+            (uint32_t)end[-4] << 24 | (uint32_t)end[-3] << 16 | (uint32_t)end[-2] << 8 | end[-1];
+    if (end == magnitude.p) return n;
+    limb[n] = 0;
+    for (const uint8_t *p = magnitude.p; p < end; p++)
+        limb[n] = limb[n] << 8 | *p;
+    return n + 1;
 }
 
-/* The smallest prime of the table that divides, or 0. Montgomery's steps, from the low end: they
- * give the remainder times a power of 2, which is 0 when the remainder is, and need no division. */
-static unsigned small_factor(struct chy_span magnitude)
+/* The modulus' remainders by the groups, each times 2^-(32 n): n steps of Montgomery's, from the
+ * low end, which need no division. The loop over the groups is for vector instructions. */
+struct remainders {
+    size_t n;
+    uint32_t rest[GROUPS];
+};
+
+static void reduce(const uint32_t *limb, size_t n, struct remainders *out)
 {
-    uint32_t limb[MAX_LIMBS + 1], rest[GROUPS] = {0}, inverse[GROUPS];
-    size_t n = to_limbs(magnitude, limb);
+    uint32_t product[GROUPS], inverse[GROUPS], rest[GROUPS] = {0};
     for (size_t g = 0; g < GROUPS; g++) {
         uint32_t m = groups[g].product, x = m; /* right in 3 bits; each round doubles them */
         for (int i = 0; i < 4; i++)
             x *= 2 - m * x;
+        product[g] = m;
         inverse[g] = 0 - x;
     }
-    while (n--) {
+    out->n = n;
+    for (size_t i = 0; i < n; i++) {
         for (size_t g = 0; g < GROUPS; g++) {
-            uint64_t t = (uint64_t)rest[g] + limb[n];
+            uint64_t t = (uint64_t)rest[g] + limb[i];
             uint32_t q = (uint32_t)t * inverse[g];
-            rest[g] = (uint32_t)((t + (uint64_t)q * groups[g].product) >> 32);
+            rest[g] = (uint32_t)((t + (uint64_t)q * product[g]) >> 32);
         }
     }
+    memcpy(out->rest, rest, sizeof(rest));
+}
+
+/* The smallest prime of the table that divides, or 0: a power of 2 more or less does not matter. */
+static unsigned small_factor(const struct remainders *modulus)
+{
     for (size_t g = 0; g < GROUPS; g++) {
         for (size_t i = 0; i < CHY_ARRAY_LEN(groups[g].prime) && groups[g].prime[i]; i++) {
-            if (rest[g] % groups[g].prime[i] == 0) return groups[g].prime[i];
+            if (modulus->rest[g] % groups[g].prime[i] == 0) return groups[g].prime[i];
         }
     }
     return 0;
 }
 
-/* Remainders of a number by the primes of the first n_groups groups; how many primes that were. */
-static size_t reduce(struct chy_span magnitude, size_t n_groups, struct residues *out)
-{
-    uint32_t limb[MAX_LIMBS + 1], rest[ROCA_GROUPS] = {0};
-    size_t n = to_limbs(magnitude, limb), at = 0;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t g = 0; g < n_groups; g++)
-            rest[g] = (uint32_t)(((uint64_t)rest[g] << 32 | limb[i]) % groups[g].product);
-    }
-    for (size_t g = 0; g < n_groups; g++) {
-        for (size_t i = 0; i < CHY_ARRAY_LEN(groups[g].prime) && groups[g].prime[i]; i++, at++) {
-            out->prime[at] = groups[g].prime[i];
-            out->value[at] = (uint16_t)(rest[g] % groups[g].prime[i]);
-        }
-    }
-    return at;
-}
-
-static uint32_t power(uint32_t base, unsigned exponent, uint32_t modulus)
+static uint32_t power(uint32_t base, size_t exponent, uint32_t modulus)
 {
     uint32_t result = 1;
     for (; exponent; exponent >>= 1, base = base * base % modulus) {
@@ -153,125 +138,14 @@ static uint32_t power(uint32_t base, unsigned exponent, uint32_t modulus)
     return result;
 }
 
-/* Five primes of the sieve sort out all but one in five hundred; the others are for those alone. */
-static bool has_roca_fingerprint(struct chy_span modulus, const struct residues *sieve)
+static bool has_roca_fingerprint(const struct remainders *modulus)
 {
-    struct residues all;
-    const struct residues *n = sieve;
-    size_t at = 0, known = SIEVE_PRIMES;
     for (size_t i = 0; i < CHY_ARRAY_LEN(roca); i++) {
-        while (at < known && n->prime[at] != roca[i].prime)
-            at++;
-        if (at == known) {
-            known = reduce(modulus, ROCA_GROUPS, &all);
-            n = &all;
-            while (n->prime[at] != roca[i].prime)
-                at++;
-        }
-        if (power(n->value[at], roca[i].order, roca[i].prime) != 1) return false;
+        uint32_t p = roca[i].prime, word = (uint32_t)((UINT64_C(1) << 32) % p);
+        uint32_t value = modulus->rest[roca[i].group] % p * power(word, modulus->n, p) % p;
+        if (power(value, roca[i].order, p) != 1) return false;
     }
     return true;
-}
-
-/* The root of a 64-bit number, rounded down. */
-static uint64_t small_root(uint64_t v)
-{
-    uint64_t root = 0;
-    for (uint64_t bit = UINT64_C(1) << 31; bit; bit >>= 1) {
-        uint64_t t = root | bit;
-        if (t * t <= v) root = t;
-    }
-    return root;
-}
-
-/* One Newton step towards sqrt(v) from above: what is above before is not below after. */
-static bool newton_step(BIGNUM *root, BIGNUM *scratch, const BIGNUM *v, BN_CTX *ctx)
-{
-    return BN_div(scratch, NULL, v, root, ctx) == 1 && BN_add(root, root, scratch) == 1 &&
-           BN_rshift1(root, root) == 1;
-}
-
-/* root = floor(sqrt(v)): of the highest bits first; each step takes in as many more as the root is
- * long already, so that only the last one divides at full length. */
-static bool big_root(BIGNUM *root, const BIGNUM *v, BN_CTX *ctx)
-{
-    bool ok = false;
-    int shift = BN_num_bits(v) - 62;
-    shift = shift < 0 ? 0 : shift + shift % 2;
-    BN_CTX_start(ctx);
-    BIGNUM *top = BN_CTX_get(ctx), *scratch = BN_CTX_get(ctx);
-    if (!scratch || BN_rshift(top, v, shift) != 1 ||
-        BN_set_word(root, small_root(BN_get_word(top))) != 1)
-        goto out;
-    while (shift > 0) {
-        int more = BN_num_bits(root) - 1;
-        if (more > shift / 2) more = shift / 2;
-        shift -= 2 * more;
-        if (BN_add_word(root, 1) != 1 || BN_lshift(root, root, more) != 1 ||
-            BN_rshift(top, v, shift) != 1 || !newton_step(root, scratch, top, ctx))
-            goto out;
-    }
-    for (;;) {
-        if (BN_sqr(scratch, root, ctx) != 1) goto out;
-        if (BN_cmp(scratch, v) <= 0) break;
-        if (BN_sub_word(root, 1) != 1) goto out;
-    }
-    ok = true;
-out:
-    BN_CTX_end(ctx);
-    return ok;
-}
-
-/* 1: the difference (a + k)^2 - n is a square; 0: not; -1: out of memory. */
-static int difference_is_square(const BIGNUM *a, unsigned k, const BIGNUM *n, BN_CTX *ctx)
-{
-    int result = -1;
-    BN_CTX_start(ctx);
-    BIGNUM *d = BN_CTX_get(ctx), *root = BN_CTX_get(ctx), *again = BN_CTX_get(ctx);
-    if (again && BN_copy(d, a) && BN_add_word(d, k) == 1 && BN_sqr(d, d, ctx) == 1 &&
-        BN_sub(d, d, n) == 1 && big_root(root, d, ctx) && BN_sqr(again, root, ctx) == 1)
-        result = BN_cmp(again, d) == 0;
-    BN_CTX_end(ctx);
-    return result;
-}
-
-static bool may_be_square(const struct residues *a, const struct residues *n, unsigned k)
-{
-    for (size_t i = 0; i < SIEVE_PRIMES; i++) {
-        uint32_t p = n->prime[i], t = (a->value[i] + k) % p;
-        if (!(squares[i] >> ((t * t + p - n->value[i]) % p) & 1)) return false;
-    }
-    return true;
-}
-
-/* Fermat: n = (a - b)(a + b) for an a just above sqrt(n) when the primes are close. The squares
- * modulo small primes sort out all but one in ten thousand of the candidates. */
-static int has_close_primes(struct chy_span modulus, const struct residues *residues)
-{
-    int result = -1;
-    uint8_t octets[CHY_RSA_MAX_BITS / 16 + 1];
-    struct residues root;
-    BN_CTX *ctx = BN_CTX_new();
-    BIGNUM *n = BN_bin2bn(modulus.p, (int)modulus.n, NULL), *a = BN_new(), *square = BN_new();
-    if (!ctx || !n || !a || !square || !big_root(a, n, ctx) || BN_sqr(square, a, ctx) != 1)
-        goto out;
-    if (BN_cmp(square, n) == 0) {
-        result = 1; /* p = q */
-        goto out;
-    }
-    if (BN_add_word(a, 1) != 1) goto out;
-    int len = BN_bn2bin(a, octets);
-    reduce(chy_span_of(octets, (size_t)len), SIEVE_GROUPS, &root);
-    result = 0;
-    for (unsigned k = 0; k < FERMAT_ROUNDS && result == 0; k++) {
-        if (may_be_square(&root, residues, k)) result = difference_is_square(a, k, n, ctx);
-    }
-out:
-    BN_free(square);
-    BN_free(a);
-    BN_free(n);
-    BN_CTX_free(ctx);
-    return result;
 }
 
 /* BR 6.1.6, with 65537 as the smallest exponent; 2^256 bounds what a verifier must work. */
@@ -290,7 +164,8 @@ static chy_hresult check_exponent(struct chy_span e, struct chy_err *err)
 
 static chy_hresult check_rsa(const struct chy_spki *key, struct chy_err *err)
 {
-    struct residues n;
+    struct remainders rest;
+    uint32_t limb[MAX_LIMBS];
     if (key->size < CHY_RSA_MIN_BITS || key->size > CHY_RSA_MAX_BITS || key->size % 8 != 0)
         return chy_fail(err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
                         "public key: RSA modulus must have %d to %d bits, a multiple of 8 (BR "
@@ -299,19 +174,17 @@ static chy_hresult check_rsa(const struct chy_spki *key, struct chy_err *err)
     chy_hresult hr = check_exponent(key->rsa_e, err);
     if (CHY_FAILED(hr)) return hr;
     if (!(key->rsa_n.p[key->rsa_n.n - 1] & 1)) return weak("RSA modulus is even (BR 6.1.6)", err);
-    unsigned factor = small_factor(key->rsa_n);
+    size_t n = to_limbs(key->rsa_n, limb);
+    reduce(limb, n, &rest);
+    unsigned factor = small_factor(&rest);
     if (factor)
         return chy_fail(err, CHY_CERTSRV_E_WEAK_SIGNATURE_OR_KEY,
                         "public key: RSA modulus must have no factor below 752 (BR 6.1.6): %u "
                         "divides it",
                         factor);
-    reduce(key->rsa_n, SIEVE_GROUPS, &n);
-    if (has_roca_fingerprint(key->rsa_n, &n))
+    if (has_roca_fingerprint(&rest))
         return weak("RSA modulus has the ROCA fingerprint (BR 6.1.1.3, CVE-2017-15361)", err);
-    int close = has_close_primes(key->rsa_n, &n);
-    ERR_clear_error();
-    if (close < 0) return chy_fail_nomem(err, "public key");
-    if (close > 0)
+    if (chy_close_primes(limb, n))
         return weak("RSA primes are so close that 100 rounds of Fermat's method find them (BR "
                     "6.1.1.3)",
                     err);
