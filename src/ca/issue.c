@@ -9,9 +9,9 @@
 static chy_hresult check_names(struct chy_request *r, const struct chy_settings *s,
                                struct chy_span san)
 {
-    enum { MAX_NAMES = CHY_GN_MAX };
-    struct chy_general_name *gn = chy_arena_alloc(&r->arena, sizeof(*gn) * MAX_NAMES);
-    size_t n = MAX_NAMES;
+    /* A name takes two octets at least: room for no more than there can be. */
+    size_t n = san.n / 2 + 1 < CHY_GN_MAX ? san.n / 2 + 1 : CHY_GN_MAX;
+    struct chy_general_name *gn = chy_arena_alloc(&r->arena, sizeof(*gn) * n);
     if (!gn) return chy_fail_nomem(&r->err, "subjectAltName");
     chy_hresult hr = chy_general_names_parse(san, gn, &n, &r->err);
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
@@ -84,12 +84,11 @@ static chy_hresult build(struct chy_request *r, struct chy_span subject, const s
 
 static chy_hresult subject_text(struct chy_request *r, struct chy_span subject)
 {
-    struct chy_name *name = chy_arena_alloc(&r->arena, sizeof(*name));
-    if (!name) return chy_fail_nomem(&r->err, "subject");
-    chy_hresult hr = chy_name_parse(subject, name, &r->err);
+    struct chy_name name;
+    chy_hresult hr = chy_name_parse(subject, &name, &r->err);
     if (hr != CHY_S_OK) return hr;
     chy_buf_reset(&r->subject_text);
-    chy_name_to_text(name, &r->subject_text);
+    chy_name_to_text(&name, &r->subject_text);
     return CHY_S_OK;
 }
 
