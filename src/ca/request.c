@@ -57,7 +57,7 @@ static void request_reset(struct chy_request *r)
         NULL;
     r->done = NULL;
     r->id = r->flags = r->general_flags = r->disposition = r->event = 0;
-    r->is_new = r->has_row = r->has_serial = false;
+    r->is_new = r->has_row = r->has_serial = r->is_packed = false;
     r->n_attr = r->n_ext = r->n_owed = r->csr.n_ext = r->csr.n_pairs = r->csr.subject.n = 0;
     r->csr.der = (struct chy_span){0};
     memset(&r->subject, 0, sizeof(r->subject));
@@ -193,12 +193,19 @@ static chy_hresult check_whole(const struct chy_request *r, struct chy_err *err)
     return hr;
 }
 
-chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err)
+static void pack(struct chy_request *r)
 {
+    if (r->is_packed) return;
     pack_lists(r);
     pack_props(r);
     chy_buf_reset(&r->request_subject_text);
     chy_name_to_text(&r->csr.subject, &r->request_subject_text);
+    r->is_packed = r->disposition == CHY_DB_DISP_ACTIVE;
+}
+
+chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err)
+{
+    pack(r);
     r->common_name = r->subject.value[common_name_prop()];
     struct chy_row *row = &r->row;
     *row = (struct chy_row){

@@ -104,6 +104,7 @@ struct chy_request {
     struct chy_span common_name;
 
     /* writing */
+    bool is_packed; /* at the intent: the final row differs in its outcome only */
     struct chy_row row;
     struct chy_write write;
     struct chy_owed owed[CHY_REQUEST_MAX_OWED];
