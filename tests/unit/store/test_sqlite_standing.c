@@ -154,6 +154,24 @@ static void test_row_changed_by_hand_is_packed_at_the_next_start(void **state)
     expect_packed(f, 4);
 }
 
+/* No shard is negative, and a file may say so all the same: the walk of other keys still ends. */
+static void test_shard_when_negative_then_the_walk_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct sample s;
+    issue(f, &s, 4);
+    struct chy_revocation r = revocation_of(&s.row, 1, 100);
+    change_ok(f, &r);
+    run_sql(f, "UPDATE request SET shard=-1,standing=NULL");
+    reopen_store(f);
+    for (int32_t key = 0; key < 3; key++) {
+        struct copy c = {.n = 0};
+        const struct chy_crl_scope scope = {key, -1};
+        assert_int_equal(f->store->ops->revoked(f->store, &scope, keep, &c, NULL), CHY_S_OK);
+        assert_int_equal(c.n, key == ISSUER >> 16);
+    }
+}
+
 static void set_serial(struct fixture *f, int n)
 {
     char sql[128];
@@ -249,6 +267,7 @@ int main(void)
         T(test_packed_is_the_row_after_every_change),
         T(test_row_that_comes_in_revoked_is_packed),
         T(test_row_changed_by_hand_is_packed_at_the_next_start),
+        T(test_shard_when_negative_then_the_walk_ends),
         T(test_serials_of_every_length),
         T(test_serial_when_longer_than_any_then_refused),
         cmocka_unit_test(test_scan_goes_on_behind_an_entry),
