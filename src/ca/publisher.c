@@ -261,6 +261,7 @@ static void *publish(void *arg)
         chy_time now = chy_now(p->ca->clock);
         note_effective(p, now);
         run_due(p, s, now);
+        note_effective(p, now); /* a run forgets it, for what it did not see may come before */
         int64_t ms = wait_ms(p, s, chy_now(p->ca->clock));
         chy_settings_unref(s);
         go_on = wait_until(p, ms);
