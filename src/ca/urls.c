@@ -53,7 +53,7 @@ static int token_at(const char *p, size_t *n)
     }
     for (size_t i = 0; *p == '<' && i < CHY_ARRAY_LEN(names); i++) {
         *n = strlen(names[i].name);
-        if (strncasecmp(p, names[i].name, *n) == 0) return names[i].token;
+        if (strncasecmp(p, names[i].name, *n) == 0) return (int)names[i].token;
     }
     return 0;
 }
