@@ -1,5 +1,6 @@
-/* libchancery: the counterparts of ICertConfig2 and ICertRequest3 for programs that want
- * certificates. Link with -lchancery; method for method the interfaces of AD CS, same numbers.
+/* libchancery: the counterparts of ICertConfig2, ICertRequest3 and ICertAdmin2 for programs that
+ * want certificates or administer them. Link with -lchancery; method for method the interfaces of
+ * AD CS, same numbers.
  *
  * An object is used by one thread at a time; two objects know nothing of each other. Texts and
  * octets that come out are freed with chy_client_free(x.p), variants with chy_client_variant_clear.
@@ -112,11 +113,71 @@ enum {
     CHY_AUTH_CERTIFICATE = 8
 };
 
+/* ---- ICertAdmin, ICertAdmin2 ----
+ * One object per CA. What is not implemented answers E_NOTIMPL. Times are UTC;
+ * CHY_TIME_DEFAULT stands for now, or for the configured period. */
+typedef struct chy_admin_vtbl {
+    chy_hdr h;
+    void (*release)(void *self);
+    chy_invoke_fn invoke;
+    /* CHY_CA_DISP_INVALID, _VALID or _REVOKED; revoked ahead of time is still valid. */
+    chy_hresult (*is_valid_certificate)(void *self, const char *config, const char *serial,
+                                        chy_long *disposition);
+    /* After is_valid_certificate on the same object said CHY_CA_DISP_REVOKED. */
+    chy_hresult (*get_revocation_reason)(void *self, chy_long *reason);
+    /* reason: CHY_CRL_REASON_*, -1 to release from hold, -2 to keep it on CRLs after it has
+     * expired, -3 not to. */
+    chy_hresult (*revoke_certificate)(void *self, const char *config, const char *serial,
+                                      chy_long reason, chy_time date);
+    chy_hresult (*set_request_attributes)(void *self, const char *config, chy_long id,
+                                          const char *attributes);
+    /* type: CHY_PROPTYPE_*; BINARY is the value's DER. */
+    chy_hresult (*set_certificate_extension)(void *self, const char *config, chy_long id,
+                                             const char *oid, chy_long type, chy_long flags,
+                                             const chy_variant *value);
+    chy_hresult (*deny_request)(void *self, const char *config, chy_long id);
+    /* CHY_CR_DISP_ISSUED, _UNDER_SUBMISSION, or the code of what went wrong. */
+    chy_hresult (*resubmit_request)(void *self, const char *config, chy_long id,
+                                    chy_long *disposition);
+    chy_hresult (*publish_crl)(void *self, const char *config, chy_time date);
+    /* The current base CRL of the newest key; flags: CHY_CR_OUT_*. */
+    chy_hresult (*get_crl)(void *self, const char *config, chy_long flags, chy_bytes *out);
+    chy_hresult (*import_certificate)(void *self, const char *config, chy_bytes cert,
+                                      chy_long flags, chy_long *id);
+    /* flags: CHY_CA_CRL_*. */
+    chy_hresult (*publish_crls)(void *self, const char *config, chy_time date, chy_long flags);
+    chy_hresult (*get_ca_property)(void *self, const char *config, chy_long id, chy_long index,
+                                   chy_long type, chy_long flags, chy_variant *out);
+    chy_hresult (*set_ca_property)(void *self, const char *config, chy_long id, chy_long index,
+                                   chy_long type, const chy_variant *value);
+    chy_hresult (*get_ca_property_flags)(void *self, const char *config, chy_long id,
+                                         chy_long *flags);
+    chy_hresult (*get_ca_property_display_name)(void *self, const char *config, chy_long id,
+                                                chy_str *out);
+    chy_hresult (*get_archived_key)(void *self, const char *config, chy_long id, chy_long flags,
+                                    chy_bytes *out);
+    chy_hresult (*get_config_entry)(void *self, const char *config, const char *node,
+                                    const char *entry, chy_variant *out);
+    chy_hresult (*set_config_entry)(void *self, const char *config, const char *node,
+                                    const char *entry, const chy_variant *value);
+    chy_hresult (*import_key)(void *self, const char *config, chy_long id, const char *cert_hash,
+                              chy_long flags, chy_bytes key);
+    chy_hresult (*get_my_roles)(void *self, const char *config, chy_long *roles);
+    chy_hresult (*delete_row)(void *self, const char *config, chy_long flags, chy_time date,
+                              chy_long table, chy_long row, chy_long *deleted);
+} chy_admin_vtbl;
+
+typedef struct chy_admin {
+    const chy_admin_vtbl *vt;
+    void *self;
+} chy_admin;
+
 /* options NULL: the environment. Give the object back with out->vt->release(out->self). */
 CHY_CLIENT_API chy_hresult chy_client_new_config(const chy_client_options *options,
                                                  chy_config *out);
 CHY_CLIENT_API chy_hresult chy_client_new_request(const chy_client_options *options,
                                                   chy_request *out);
+CHY_CLIENT_API chy_hresult chy_client_new_admin(const chy_client_options *options, chy_admin *out);
 CHY_CLIENT_API void chy_client_free(void *p);
 CHY_CLIENT_API void chy_client_variant_clear(chy_variant *v);
 

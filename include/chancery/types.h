@@ -84,7 +84,8 @@ enum {
     CHY_IID_SERVER_POLICY = 5,
     CHY_IID_SERVER_EXIT = 6,
     CHY_IID_CONFIG = 7,
-    CHY_IID_REQUEST = 8
+    CHY_IID_REQUEST = 8,
+    CHY_IID_ADMIN = 9
 };
 
 /* 1 when the provider's table is large enough to hold member m and the member is filled in. */

@@ -30,6 +30,22 @@ chy_hresult chy_client_new_request(const chy_client_options *options, chy_reques
     return CHY_S_OK;
 }
 
+chy_hresult chy_client_new_admin(const chy_client_options *options, chy_admin *out)
+{
+    if (!out) return CHY_E_POINTER;
+    *out = (chy_admin){0};
+    struct chy_admin_self *a = chy_calloc(1, sizeof(*a));
+    if (!a) return CHY_E_OUTOFMEMORY;
+    chy_hresult hr = chy_session_new(options, &a->r.session, NULL);
+    if (hr != CHY_S_OK) {
+        chy_free(a);
+        return hr;
+    }
+    chy_buf_init(&a->r.cert, CHY_HTTPC_BODY_MAX);
+    *out = (chy_admin){&chy_admin_table, a};
+    return CHY_S_OK;
+}
+
 void chy_client_free(void *p)
 {
     chy_free(p);

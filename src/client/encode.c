@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "client/objects.h"
 
-enum { OUT_MAX = 32 << 20, LINE = 64, HEX_LINE = 16 };
+enum { OUT_SLACK = 64 << 10, LINE = 64, HEX_LINE = 16 };
 
 static const char *line_end(chy_long flags)
 {
@@ -15,7 +15,7 @@ static const char *line_end(chy_long flags)
 static void add_base64(struct chy_buf *b, struct chy_span der, const char *end)
 {
     struct chy_buf text;
-    chy_buf_init(&text, OUT_MAX);
+    chy_buf_init(&text, 2 * der.n + OUT_SLACK);
     chy_base64_add(&text, der, 0);
     for (size_t at = 0; at < text.n; at += LINE) {
         chy_buf_add(b, text.p + at, text.n - at < LINE ? text.n - at : LINE);
@@ -85,7 +85,7 @@ chy_hresult chy_encode_out(chy_long flags, const char *label, struct chy_span de
                            struct chy_err *err)
 {
     struct chy_buf b;
-    chy_buf_init(&b, OUT_MAX);
+    chy_buf_init(&b, 8 * der.n + OUT_SLACK);
     chy_hresult hr = CHY_S_OK;
     if (!add_encoded(&b, flags, label, der))
         hr = chy_fail(err, CHY_E_INVALIDARG, "flags: there is no encoding 0x%x",

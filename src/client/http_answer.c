@@ -72,13 +72,19 @@ static int on_value_complete(llhttp_t *p)
     return 0;
 }
 
+static const char *too_long(const struct chy_httpc_reader *r)
+{
+    return r->answer->body.max == CHY_HTTPC_BODY_MAX ? "its body is longer than 4 MiB"
+                                                     : "its body is too long";
+}
+
 static int on_head(llhttp_t *p)
 {
     struct chy_httpc_reader *r = p->data;
     if (p->status_code == 101) return refuse(r, "it switches protocols");
-    if (p->content_length > CHY_HTTPC_BODY_MAX && !(p->flags & F_CHUNKED) &&
+    if (p->content_length > r->answer->body.max && !(p->flags & F_CHUNKED) &&
         (p->flags & F_CONTENT_LENGTH))
-        return refuse(r, "its body is longer than 4 MiB");
+        return refuse(r, too_long(r));
     return 0;
 }
 
@@ -86,7 +92,7 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 {
     struct chy_httpc_reader *r = p->data;
     chy_buf_add(&r->answer->body, at, n);
-    return r->answer->body.failed ? refuse(r, "its body is longer than 4 MiB") : 0;
+    return r->answer->body.failed ? refuse(r, too_long(r)) : 0;
 }
 
 /* RFC 9110 15.2: interim answers come before the final one, and are skipped. */

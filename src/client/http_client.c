@@ -24,7 +24,7 @@ chy_hresult chy_httpc_new(const struct chy_httpc_endpoint *e, struct chy_httpc *
     chy_hresult hr = CHY_S_OK;
     if (!c) return chy_fail_nomem(err, "client");
     c->wire.fd = -1;
-    c->timeout_ms = e->timeout_ms ? e->timeout_ms : DEFAULT_TIMEOUT_MS;
+    c->timeout_ms = e->timeout_ms;
     c->where = chy_strdup(e->socket ? e->socket : e->url ? e->url : "");
     c->socket = e->socket ? chy_strdup(e->socket) : NULL;
     if (!c->where || (e->socket && !c->socket)) {
@@ -138,7 +138,10 @@ chy_hresult chy_httpc_call(struct chy_httpc *c, const struct chy_httpc_call *cal
 {
     struct chy_buf request;
     chy_buf_init(&request, REQUEST_MAX);
-    c->wire.deadline = chy_monotonic(&chy_system_clock) + (int64_t)c->timeout_ms * 1000;
+    unsigned ms = c->timeout_ms ? c->timeout_ms : call->timeout_ms;
+    c->wire.deadline =
+        chy_monotonic(&chy_system_clock) + (int64_t)(ms ? ms : DEFAULT_TIMEOUT_MS) * 1000;
+    answer->body.max = call->answer_max ? call->answer_max : CHY_HTTPC_BODY_MAX;
     chy_hresult hr = write_head(&request, c, call, err);
     if (hr == CHY_S_OK) hr = connect_if_needed(c, err);
     if (hr == CHY_S_OK) hr = chy_wire_write(&c->wire, chy_buf_span(&request), err);

@@ -16,6 +16,8 @@ struct chy_httpc_call {
     const char *method, *path;
     const char *accept, *content_type, *token; /* NULL: none */
     struct chy_span body;
+    unsigned timeout_ms; /* where the endpoint has none; 0: 30 s */
+    size_t answer_max;   /* octets of its body; 0: CHY_HTTPC_BODY_MAX */
 };
 
 struct chy_httpc;

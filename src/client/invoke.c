@@ -9,6 +9,11 @@ const char *chy_arg_text(const chy_variant *v)
     return v->vt == CHY_VT_STR ? v->u.s.p : NULL;
 }
 
+chy_time chy_arg_time(const chy_variant *v)
+{
+    return v->vt == CHY_VT_DATE ? v->u.t : CHY_TIME_DEFAULT;
+}
+
 static bool is_text(const chy_variant *v)
 {
     return v->vt == CHY_VT_STR && v->u.s.p && strlen(v->u.s.p) == v->u.s.n;
@@ -19,6 +24,8 @@ static bool fits(char kind, const chy_variant *v)
     switch (kind) {
     case 'l': return v->vt == CHY_VT_LONG || v->vt == CHY_VT_BOOL;
     case 's': return is_text(v);
+    case 'd': return v->vt == CHY_VT_DATE || v->vt == CHY_VT_EMPTY || v->vt == CHY_VT_NULL;
+    case 'v': return true;
     case 'S': return v->vt == CHY_VT_EMPTY || v->vt == CHY_VT_NULL || is_text(v);
     default: return v->vt == CHY_VT_BYTES || v->vt == CHY_VT_STR;
     }

@@ -14,6 +14,14 @@ struct chy_request_self {
     struct chy_buf cert; /* DER; empty: none was issued */
 };
 
+/* It asks for properties and certificates of the CA as a request does. */
+struct chy_admin_self {
+    struct chy_request_self r; /* first: its session and its error are this object's */
+    bool is_revoked;           /* said is_valid_certificate of the last one */
+    chy_long reason;
+};
+void chy_request_self_fini(struct chy_request_self *r);
+
 /* client.c: memory that the caller frees */
 CHY_MUST_USE chy_hresult chy_out_str(chy_str *out, const void *p, size_t n);
 CHY_MUST_USE chy_hresult chy_out_bytes(chy_bytes *out, const void *p, size_t n);
@@ -49,19 +57,28 @@ chy_hresult chy_request_get_ca_property_display_name(void *self, const char *con
 /* invoke.c: late binding by a table of names */
 struct chy_method {
     const char *name;
-    const char *args; /* l LONG, s text, S text or nothing, b octets or text */
+    const char *args; /* l LONG, s text, S text or nothing, b octets or text, d DATE or nothing, v
+                         anything */
     chy_hresult (*call)(void *self, const chy_variant *args, chy_variant *result);
 };
 chy_hresult chy_invoke(void *self, const struct chy_method *table, size_t n, const char *method,
                        const chy_variant *args, uint32_t nargs, chy_variant *result,
                        chy_excep *excep, uint32_t *bad_arg, const struct chy_err *why);
 const char *chy_arg_text(const chy_variant *v); /* NULL for nothing */
+chy_time chy_arg_time(const chy_variant *v);    /* CHY_TIME_DEFAULT for nothing */
 
 extern const chy_config_vtbl chy_config_table;
 extern const chy_request_vtbl chy_request_table;
+extern const chy_admin_vtbl chy_admin_table;
 chy_hresult chy_request_invoke(void *self, const char *method, const chy_variant *args,
                                uint32_t nargs, chy_variant *result, chy_excep *excep,
                                uint32_t *bad_arg);
+/* admin_value.c: an extension's value as DER, by PROPTYPE_* */
+CHY_MUST_USE chy_hresult chy_value_der(chy_long type, const chy_variant *v, struct chy_buf *out,
+                                       struct chy_err *err);
+chy_hresult chy_admin_invoke(void *self, const char *method, const chy_variant *args,
+                             uint32_t nargs, chy_variant *result, chy_excep *excep,
+                             uint32_t *bad_arg);
 struct chy_config_self;
 CHY_MUST_USE chy_hresult chy_config_self_new(struct chy_session *s, void **out);
 

@@ -8,14 +8,19 @@
 
 enum { REQUEST_MAX = 128 << 10 };
 
-static void release(void *self)
+void chy_request_self_fini(struct chy_request_self *r)
 {
-    struct chy_request_self *r = self;
-    if (!r) return;
     chy_session_free(r->session);
     chy_buf_free(&r->cert);
     chy_free(r->message);
     chy_free(r->ca);
+}
+
+static void release(void *self)
+{
+    struct chy_request_self *r = self;
+    if (!r) return;
+    chy_request_self_fini(r);
     chy_free(r);
 }
 

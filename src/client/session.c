@@ -165,7 +165,9 @@ chy_hresult chy_session_ask(struct chy_session *s, const struct chy_ask *ask,
                                   .accept = ask->accept ? ask->accept : "application/json",
                                   .content_type = ask->content_type,
                                   .token = s->token,
-                                  .body = ask->body};
+                                  .body = ask->body,
+                                  .timeout_ms = ask->timeout_ms,
+                                  .answer_max = ask->answer_max};
     chy_hresult hr = connect_session(s, err);
     if (hr == CHY_S_OK) hr = chy_httpc_call(s->http, &call, &s->answer, err);
     if (hr == CHY_S_OK) *answer = &s->answer;

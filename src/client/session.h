@@ -33,6 +33,12 @@ struct chy_ask {
     const char *accept;        /* NULL: application/json */
     const char *content_type;
     struct chy_span body;
+    unsigned timeout_ms; /* where the options name none; 0: 30 s */
+    size_t answer_max;   /* octets of the answer's body; 0: 4 MiB */
+};
+enum { /* for what takes the CA long, and for what may be long */
+       CHY_ASK_LONG_MS = 600000,
+       CHY_ASK_CRL_MAX = 0x7fffffff
 };
 /* Any status is a success. The answer is valid until the next call. */
 CHY_MUST_USE chy_hresult chy_session_ask(struct chy_session *s, const struct chy_ask *ask,

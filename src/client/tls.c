@@ -124,7 +124,7 @@ chy_hresult chy_wire_start_tls(struct chy_wire *w, SSL_CTX *ctx, const char *hos
     }
 }
 
-chy_hresult chy_tls_write(struct chy_wire *w, struct chy_span data, struct chy_err *err)
+chy_hresult chy_wire_tls_write(struct chy_wire *w, struct chy_span data, struct chy_err *err)
 {
     size_t n;
     bool end = false;
@@ -138,7 +138,8 @@ chy_hresult chy_tls_write(struct chy_wire *w, struct chy_span data, struct chy_e
     }
 }
 
-chy_hresult chy_tls_read(struct chy_wire *w, void *p, size_t cap, size_t *n, struct chy_err *err)
+chy_hresult chy_wire_tls_read(struct chy_wire *w, void *p, size_t cap, size_t *n,
+                              struct chy_err *err)
 {
     bool end = false;
     for (;;) {

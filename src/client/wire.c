@@ -129,12 +129,12 @@ chy_hresult chy_wire_recv(struct chy_wire *w, void *p, size_t cap, size_t *n, st
 
 chy_hresult chy_wire_write(struct chy_wire *w, struct chy_span data, struct chy_err *err)
 {
-    return w->ssl ? chy_tls_write(w, data, err) : chy_wire_send(w, data, err);
+    return w->ssl ? chy_wire_tls_write(w, data, err) : chy_wire_send(w, data, err);
 }
 
 chy_hresult chy_wire_read(struct chy_wire *w, void *p, size_t cap, size_t *n, struct chy_err *err)
 {
-    return w->ssl ? chy_tls_read(w, p, cap, n, err) : chy_wire_recv(w, p, cap, n, err);
+    return w->ssl ? chy_wire_tls_read(w, p, cap, n, err) : chy_wire_recv(w, p, cap, n, err);
 }
 
 bool chy_wire_is_idle(const struct chy_wire *w)

@@ -32,10 +32,10 @@ bool chy_wire_is_idle(const struct chy_wire *w);
 /* tls.c */
 CHY_MUST_USE chy_hresult chy_wire_tls_ctx(const struct chy_httpc_endpoint *e, SSL_CTX **out,
                                           struct chy_err *err);
-CHY_MUST_USE chy_hresult chy_tls_write(struct chy_wire *w, struct chy_span data,
-                                       struct chy_err *err);
-CHY_MUST_USE chy_hresult chy_tls_read(struct chy_wire *w, void *p, size_t cap, size_t *n,
-                                      struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_wire_tls_write(struct chy_wire *w, struct chy_span data,
+                                            struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_wire_tls_read(struct chy_wire *w, void *p, size_t cap, size_t *n,
+                                           struct chy_err *err);
 /* wire.c, for tls.c: on the bare socket */
 CHY_MUST_USE chy_hresult chy_wire_send(struct chy_wire *w, struct chy_span data,
                                        struct chy_err *err);
