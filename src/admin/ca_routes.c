@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/body.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "enrol/rest/rest.h"
@@ -14,6 +15,66 @@ static void reply_json(struct chy_exchange *x, struct chy_buf *b)
 {
     chy_exchange_reply_buf(x, 200, "application/json", b);
     chy_buf_free(b);
+}
+
+/* suffix: what sets the file names of later certificates apart. */
+static void add_cert(struct chy_json *j, const struct chy_ca *ca, int32_t index)
+{
+    struct chy_ca_cert_info c;
+    struct chy_buf text;
+    char suffix[16] = "";
+    if (!chy_ca_cert_info(ca, index, &c)) return;
+    if (c.index) snprintf(suffix, sizeof(suffix), "(%d)", c.index);
+    chy_json_add_int(j, "index", c.index);
+    chy_json_add_int(j, "key_index", c.key_index);
+    chy_json_add_str(j, "suffix", suffix);
+    chy_json_add_str(j, "key", c.key_name);
+    chy_json_add_time(j, "not_before", c.not_before);
+    chy_json_add_time(j, "not_after", c.not_after);
+    chy_buf_init(&text, 1024);
+    chy_hex_add(&text, c.key_id);
+    chy_json_add_buf(j, "key_id", &text);
+    chy_buf_reset(&text);
+    chy_ca_cert_file_name(ca, c.index, &text);
+    chy_json_add_buf(j, "file", &text);
+    chy_buf_free(&text);
+}
+
+static void add_certs(struct chy_json *j, const struct chy_ca *ca)
+{
+    size_t n = chy_ca_cert_count(ca);
+    chy_json_array(j, "certificates");
+    for (size_t i = 0; i < n; i++) {
+        chy_json_object(j, NULL);
+        add_cert(j, ca, (int32_t)i);
+        chy_json_end(j, '}');
+    }
+    chy_json_end(j, ']');
+}
+
+/* Of the keys under which something may still be valid. */
+static void add_crl_summary(struct chy_json *j, struct chy_ca *ca)
+{
+    struct chy_crl_info *list;
+    size_t n = chy_admin_crls(ca, &list);
+    int64_t overdue = 0, failed = 0, entries = 0;
+    chy_time first = CHY_TIME_DEFAULT;
+    for (size_t i = 0; i < n; i++) {
+        const struct chy_crl_record *r = &list[i].record;
+        overdue += list[i].overdue;
+        failed += r->status < 0;
+        if (!r->is_delta) entries += r->entries;
+        if (list[i].key_expired || r->flags & CHY_CPF_SHADOW) continue;
+        if (first == CHY_TIME_DEFAULT || r->next_update < first) first = r->next_update;
+    }
+    chy_free(list);
+    chy_json_object(j, "crls");
+    chy_json_add_int(j, "count", (int64_t)n);
+    chy_json_add_int(j, "entries", entries);
+    chy_json_add_int(j, "overdue", overdue);
+    chy_json_add_int(j, "failed", failed);
+    chy_json_add_time(j, "next_update", first);
+    chy_json_end(j, '}');
 }
 
 /* Public facts only: everyone who can reach the daemon may see them. */
@@ -32,6 +93,8 @@ static void ca_json(struct chy_json *j, struct chy_ca *ca)
     chy_json_add_str(j, "trouble", h.trouble ? h.text : NULL);
     chy_json_add_str(j, "warnings", h.warnings[0] ? h.warnings : NULL);
     chy_json_add_int(j, "issued_since_start", (int64_t)c.issued);
+    add_certs(j, ca);
+    add_crl_summary(j, ca);
     chy_json_add_span(j, "certificate_chain", chy_ca_chain_pem(ca));
     chy_json_end(j, '}');
 }
@@ -82,23 +145,98 @@ void chy_admin_ca_cert(struct chy_exchange *x, void *arg)
     }
 }
 
+/* Of the certificate whose file this is; or, by one of the CA's names, of its newest. */
+static const struct chy_ca *find_cert(const struct chy_service *s, const char *file,
+                                      struct chy_ca_cert_info *out)
+{
+    char name[512] = "";
+    size_t length = strlen(file);
+    for (size_t i = 0; i < s->n_cas; i++) {
+        for (int32_t k = 0; chy_ca_cert_info(s->ca[i], k, out); k++) {
+            struct chy_buf own;
+            chy_buf_init(&own, sizeof(name));
+            chy_ca_cert_file_name(s->ca[i], k, &own);
+            const char *text = chy_buf_cstr(&own);
+            bool found = text && strcmp(text, file) == 0;
+            chy_buf_free(&own);
+            if (found) return s->ca[i];
+        }
+    }
+    if (length > 4 && length < sizeof(name) && strcmp(file + length - 4, ".crt") == 0)
+        snprintf(name, length - 3, "%s", file);
+    const struct chy_ca *ca = name[0] ? chy_service_ca_by_name(s, name) : NULL;
+    return ca && chy_ca_cert_info(ca, -1, out) ? ca : NULL;
+}
+
+/* FNV-1a: tells one certificate from another, no more is asked of it. */
+static uint64_t tag_of(struct chy_span der)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < der.n; i++)
+        h = (h ^ der.p[i]) * 0x100000001b3u;
+    return h;
+}
+
 /* RFC 5280 4.2.2.1: caIssuers over HTTP answers with DER. */
 void chy_admin_aia(struct chy_exchange *x, void *arg)
 {
-    struct chy_service *s = arg;
     const char *file = chy_exchange_param(x, "file");
-    size_t n = strlen(file);
-    char name[512] = "";
+    struct chy_ca_cert_info c;
     struct chy_err err = {0};
-    if (n > 4 && n < sizeof(name) && strcmp(file + n - 4, ".crt") == 0)
-        snprintf(name, n - 3, "%s", file);
-    struct chy_ca *ca = name[0] ? chy_service_ca_by_name(s, name) : NULL;
-    if (ca) {
-        chy_exchange_reply(x, 200, "application/pkix-cert", chy_ca_cert_der(ca));
+    char etag[32];
+    if (!find_cert(arg, file, &c)) {
+        chy_fail(&err, CHY_ERROR_FILE_NOT_FOUND, "/aia/%.64s: there is no such CA certificate",
+                 file);
+        chy_exchange_problem(x, &err);
         return;
     }
-    chy_fail(&err, CHY_ERROR_FILE_NOT_FOUND, "/aia/%.64s: there is no such CA", file);
-    chy_exchange_problem(x, &err);
+    snprintf(etag, sizeof(etag), "\"%016llx\"", (unsigned long long)tag_of(c.der));
+    chy_exchange_set_header(x, "Cache-Control", "public, max-age=604800");
+    chy_exchange_reply_tagged(x, "application/pkix-cert", etag, c.not_before, c.der);
+}
+
+/* ---- renewal ---- */
+static chy_hresult run_renew(struct chy_ca *ca, const struct chy_caller *caller, const cJSON *v,
+                             int32_t *index, struct chy_err *err)
+{
+    struct chy_ca_renew how = {.key_alg = chy_json_str(v, "key", err)};
+    int64_t days = 0;
+    if (err->code) return err->code;
+    how.parent_dir = chy_json_str(v, "parent_dir", err);
+    if (err->code) return err->code;
+    chy_hresult hr = chy_body_flag(v, "new_key", &how.new_key, err);
+    if (hr == CHY_S_OK) hr = chy_body_number(v, "days", 36525, &days, err);
+    if (hr == CHY_S_OK && how.key_alg && !how.new_key)
+        hr = chy_fail(err, CHY_E_INVALIDARG, "JSON: \"key\" goes with \"new_key\": true");
+    how.days = (int)days;
+    return hr == CHY_S_OK ? chy_ca_renew(ca, caller, &how, index, err) : hr;
+}
+
+void chy_admin_ca_renew(struct chy_exchange *x, void *service)
+{
+    static const char *const names[] = {"new_key", "key", "days", "parent_dir", NULL};
+    struct chy_ca *ca = chy_service_ca(service, x);
+    struct chy_caller caller;
+    struct chy_err err = {0};
+    struct chy_buf b;
+    struct chy_json j;
+    cJSON *v = NULL;
+    int32_t index = 0;
+    if (!ca) return;
+    chy_service_caller(service, x, ca, &caller);
+    chy_hresult hr = chy_body_read(x, names, &v, &err);
+    if (hr == CHY_S_OK) hr = run_renew(ca, &caller, v, &index, &err);
+    cJSON_Delete(v);
+    if (hr != CHY_S_OK) {
+        chy_exchange_problem(x, &err);
+        return;
+    }
+    chy_buf_init(&b, ANSWER_MAX);
+    chy_json_begin(&j, &b);
+    chy_json_object(&j, NULL);
+    add_cert(&j, ca, index);
+    chy_json_end(&j, '}');
+    reply_json(x, &b);
 }
 
 static void property_json(struct chy_buf *b, chy_long id, const chy_variant *v)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/body.h"
 #include "base/json.h"
 #include "enrol/rest/rest.h"
 
@@ -59,6 +60,8 @@ static void add_operation(struct chy_json *j, const struct chy_api_route *r, con
                              ? "{\"required\":true,\"content\":{\"application/"
                                "pkcs10\":{},\"application/x-pem-file\":{},"
                                "\"application/json\":{}}}"
+                         : r->body_max == CHY_BODY_MAX
+                             ? "{\"required\":false,\"content\":{\"application/json\":{}}}"
                              : "{\"required\":true,\"content\":{\"application/json\":{}}}");
     }
     chy_json_add_raw(j, "responses",

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { METRICS_MAX = 1 << 20 };
+enum { METRICS_MAX = 16 << 20 };
 
 void chy_admin_healthz(struct chy_exchange *x, void *service)
 {
@@ -21,7 +21,7 @@ void chy_admin_readyz(struct chy_exchange *x, void *service)
     struct chy_service *s = service;
     struct chy_buf b;
     struct chy_json j;
-    bool ready = true;
+    bool ready = true, degraded = false;
     chy_buf_init(&b, METRICS_MAX);
     chy_json_begin(&j, &b);
     chy_json_object(&j, NULL);
@@ -36,9 +36,11 @@ void chy_admin_readyz(struct chy_exchange *x, void *service)
         chy_json_add_str(&j, "trouble", h.trouble ? h.text : NULL);
         chy_json_add_str(&j, "warnings", h.warnings[0] ? h.warnings : NULL);
         chy_json_end(&j, '}');
+        degraded = degraded || h.warnings[0];
     }
     chy_json_end(&j, ']');
     chy_json_add_bool(&j, "ready", ready);
+    if (degraded) chy_json_add_bool(&j, "degraded", true);
     chy_json_end(&j, '}');
     chy_exchange_reply_buf(x, ready ? 200 : 503, "application/json", &b);
     chy_buf_free(&b);
@@ -126,6 +128,59 @@ static void engine(struct chy_buf *b, const struct chy_service *s)
     }
 }
 
+/* ---- CRLs ---- */
+static double crl_value(const struct chy_crl_info *c, size_t row, chy_time now)
+{
+    const struct chy_crl_record *r = &c->record;
+    const double us = (double)CHY_US_PER_S;
+    switch (row) {
+    case 0: return (double)r->number;
+    case 1: return (double)r->entries;
+    case 2: return (double)r->size;
+    case 3: return (double)(now - r->this_publish) / us;
+    case 4: return (double)(r->next_update - now) / us;
+    case 5: return (double)r->sign_us / us;
+    default: return c->overdue;
+    }
+}
+
+static void crl_rows(struct chy_buf *b, const char *ca, const char *name,
+                     const struct chy_crl_info *list, size_t n, size_t row)
+{
+    chy_time now = chy_now(&chy_system_clock);
+    for (size_t i = 0; i < n; i++) {
+        chy_buf_addf(b, "chancery_%s{ca=\"", name);
+        label(b, ca);
+        chy_buf_add_str(b, "\",crl=\"");
+        label(b, list[i].name);
+        chy_buf_addf(b, "\"} %.15g\n", crl_value(&list[i], row, now));
+    }
+}
+
+static void crls(struct chy_buf *b, const struct chy_service *s)
+{
+    static const char *const rows[][2] = {
+        {"crl_number", "Number of the current CRL"},
+        {"crl_entries", "Certificates on it"},
+        {"crl_size_bytes", "Its octets"},
+        {"crl_age_seconds", "Since it was published"},
+        {"crl_next_update_seconds", "Left until its end; negative: it has lapsed"},
+        {"crl_sign_seconds", "What making it took"},
+        {"crl_overdue", "1 when its successor is late"},
+    };
+    struct chy_crl_info *list[CHY_SERVICE_MAX_CAS];
+    size_t n[CHY_SERVICE_MAX_CAS];
+    for (size_t i = 0; i < s->n_cas; i++)
+        n[i] = chy_admin_crls(s->ca[i], &list[i]);
+    for (size_t r = 0; r < CHY_ARRAY_LEN(rows); r++) {
+        head(b, rows[r][0], "gauge", rows[r][1]);
+        for (size_t i = 0; i < s->n_cas; i++)
+            crl_rows(b, chy_ca_name(s->ca[i]), rows[r][0], list[i], n[i], r);
+    }
+    for (size_t i = 0; i < s->n_cas; i++)
+        chy_free(list[i]);
+}
+
 static uint64_t resident_bytes(void)
 {
     unsigned long total = 0, resident = 0;
@@ -172,7 +227,8 @@ void chy_admin_metrics(struct chy_exchange *x, void *service)
     chy_buf_init(&b, METRICS_MAX);
     requests(&b, s);
     engine(&b, s);
+    crls(&b, s);
     process(&b, s);
-    chy_exchange_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", chy_buf_span(&b));
+    chy_exchange_reply_buf(x, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
     chy_buf_free(&b);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "ca/revocation.h"
+#include "enrol/reason.h"
 
 const char *chy_disposition_name(int32_t disposition)
 {
@@ -105,11 +107,13 @@ static void add_certificate(struct chy_json *j, const struct chy_row *row)
     chy_json_add_time(j, "revoked_when", row->revoked_when);
     chy_json_add_time(j, "revoked_effective_when", row->revoked_effective_when);
     chy_json_add_int(j, "revoked_reason", row->revoked_reason);
+    chy_json_add_str(j, "revoked_reason_name", chy_reason_name(row->revoked_reason));
+    if (row->invalidity_when != CHY_TIME_DEFAULT)
+        chy_json_add_time(j, "invalidity_when", row->invalidity_when);
 }
 
-void chy_row_json(struct chy_json *j, const char *key, const struct chy_row *row, bool full)
+static void add_short(struct chy_json *j, const struct chy_row *row)
 {
-    chy_json_object(j, key);
     chy_json_add_int(j, "request_id", row->id);
     chy_json_add_str(j, "disposition", chy_disposition_name(row->disposition));
     chy_json_add_int(j, "disposition_code", row->disposition);
@@ -121,14 +125,58 @@ void chy_row_json(struct chy_json *j, const char *key, const struct chy_row *row
     add_text(j, "request_subject", row->request_subject);
     add_text(j, "template_name", row->template_name);
     add_certificate(j, row);
-    if (full) {
-        add_text(j, "caller_name", row->caller_name);
-        add_text(j, "request_attributes", row->request_attributes);
-        add_attributes(j, row->attributes);
-        add_extensions(j, row->extensions);
-        chy_json_add_pem(j, "request", "CERTIFICATE REQUEST", row->raw_request);
-        if (row->raw_certificate.n)
-            chy_json_add_pem(j, "certificate", "CERTIFICATE", row->raw_certificate);
-    }
+}
+
+static void add_full(struct chy_json *j, const struct chy_row *row)
+{
+    add_text(j, "caller_name", row->caller_name);
+    add_text(j, "request_attributes", row->request_attributes);
+    add_attributes(j, row->attributes);
+    add_extensions(j, row->extensions);
+    if (row->crl_flags & CHY_ROW_CRL_WHEN_EXPIRED) chy_json_add_bool(j, "kept_after_expiry", true);
+    chy_json_add_pem(j, "request", "CERTIFICATE REQUEST", row->raw_request);
+    if (row->raw_certificate.n)
+        chy_json_add_pem(j, "certificate", "CERTIFICATE", row->raw_certificate);
+}
+
+void chy_row_json(struct chy_json *j, const char *key, const struct chy_row *row, bool full)
+{
+    chy_json_object(j, key);
+    add_short(j, row);
+    if (full) add_full(j, row);
     chy_json_end(j, '}');
+}
+
+static bool add_change(const struct chy_revocation *r, void *arg)
+{
+    struct chy_json *j = arg;
+    chy_json_object(j, NULL);
+    chy_json_add_int(j, "seq", r->seq);
+    chy_json_add_str(j, "disposition", chy_disposition_name(r->disposition));
+    chy_json_add_int(j, "reason", r->reason);
+    chy_json_add_str(j, "reason_name", chy_reason_name(r->reason));
+    chy_json_add_time(j, "revoked_when", r->revoked_when);
+    chy_json_add_time(j, "effective_when", r->effective_when);
+    chy_json_add_time(j, "invalidity_when", r->invalidity_when);
+    chy_json_add_bool(j, "kept_after_expiry", r->crl_flags & CHY_ROW_CRL_WHEN_EXPIRED);
+    add_text(j, "author", r->author);
+    add_text(j, "message", r->message);
+    chy_json_end(j, '}');
+    return !j->out->failed;
+}
+
+chy_hresult chy_row_json_full(struct chy_json *j, struct chy_ca *ca,
+                              const struct chy_caller *caller, const struct chy_row *row,
+                              struct chy_err *err)
+{
+    chy_hresult hr = CHY_S_OK;
+    chy_json_object(j, NULL);
+    add_short(j, row);
+    add_full(j, row);
+    chy_json_array(j, "history");
+    if (caller->access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER))
+        hr = chy_ca_history(ca, caller, row->id, add_change, j, err);
+    chy_json_end(j, ']');
+    chy_json_end(j, '}');
+    return hr;
 }

@@ -112,8 +112,8 @@ static void defer(struct chy_exchange *x, void *arg)
     chy_exchange_problem(x, &err);
 }
 
-static chy_hresult add_route(struct chy_service *s, const struct chy_api_route *r, const char *path,
-                             struct chy_err *err)
+chy_hresult chy_service_route(struct chy_service *s, const struct chy_api_route *r,
+                              const char *path, struct chy_err *err)
 {
     size_t max = r->body_max ? r->body_max : 4096;
     if (!r->blocks) return chy_net_route(s->net, r->method, path, max, r->handler, s, err);
@@ -131,10 +131,10 @@ chy_hresult chy_service_routes(struct chy_service *s, const struct chy_api_route
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
         char path[256];
         snprintf(path, sizeof(path), "/api/v1%s", table[i].path);
-        hr = add_route(s, &table[i], path, err);
+        hr = chy_service_route(s, &table[i], path, err);
         if (hr != CHY_S_OK || !table[i].per_ca) continue;
         snprintf(path, sizeof(path), "/api/v1/ca/:ca%s", table[i].path);
-        hr = add_route(s, &table[i], path, err);
+        hr = chy_service_route(s, &table[i], path, err);
     }
     return hr;
 }

@@ -45,5 +45,8 @@ void chy_service_fini(struct chy_service *s); /* after the loop has ended */
 CHY_MUST_USE chy_hresult chy_service_routes(struct chy_service *s,
                                             const struct chy_api_route *table, size_t n,
                                             struct chy_err *err);
+/* One route by itself, at path. */
+CHY_MUST_USE chy_hresult chy_service_route(struct chy_service *s, const struct chy_api_route *r,
+                                           const char *path, struct chy_err *err);
 
 #endif

@@ -28,12 +28,17 @@ class OpenApi(Shared):
         self.assertEqual((answer.status, answer.type), (200, "application/json"))
         self.document = answer.json
         self.paths = self.document["paths"]
-        self.values = {"ca": self.d.info["ca_name"].replace(" ", "%20"), "id": "1", "serial": self.serial, "path": "ClockSkewMinutes"}
+        self.values = {"ca": self.d.info["ca_name"].replace(" ", "%20"), "id": "1", "serial": self.serial, "path": "ClockSkewMinutes",
+                       "name": self.d.ask("GET", "/api/v1/crl").json["crls"][0]["name"].replace(" ", "%20")}
 
     def concrete(self, path, operation):
         named = [p["name"] for p in operation["parameters"]]
         self.assertEqual(re.findall(r"\{(\w+)\}", path), named)
         return re.sub(r"\{(\w+)\}", lambda m: "14" if "property/" in path and m[1] == "id" else self.values[m[1]], path)
+
+    @staticmethod
+    def pattern(path):
+        return re.sub(r"\{(\w+)\}", lambda m: ".+" if m[1] == "path" else "[^/]+", path)
 
     def no_route(self, answer):
         return answer.status == 404 and "nothing is here" in answer.json["detail"]
@@ -50,7 +55,8 @@ class OpenApi(Shared):
     def test_what_the_design_names_is_there(self):
         for method, path in (("post", "requests"), ("get", "requests"), ("get", "requests/{id}"), ("get", "requests/{id}/certificate"),
                              ("post", "requests/{id}/resubmit"), ("post", "requests/{id}/deny"), ("patch", "requests/{id}"),
-                             ("get", "certificates"), ("get", "certificates/{serial}"), ("get", "ca"), ("get", "ca/cert"),
+                             ("get", "certificates"), ("get", "certificates/{serial}"), ("post", "certificates/{serial}/revoke"),
+                             ("post", "certificates/{serial}/release"), ("post", "crl"), ("get", "ca"), ("get", "ca/cert"),
                              ("get", "config"), ("get", "modules"), ("get", "openapi.json")):
             self.assertIn(method, self.paths["/api/v1/" + path], path)
         self.assertIn("/api/v1/ca/{ca}/requests", self.paths)
@@ -58,6 +64,8 @@ class OpenApi(Shared):
     def test_every_listed_operation_answers_and_no_other(self):
         for path, operations in self.paths.items():
             target = self.concrete(path, next(iter(operations.values())))
+            # A word may stand where another route takes a parameter: then that one's methods answer, too.
+            operations = {m for p, o in self.paths.items() if re.fullmatch(self.pattern(p), target) for m in o}
             for method in METHODS:
                 with self.subTest(method=method, path=target):
                     body = "{}" if method in ("POST", "PUT", "PATCH") else None
@@ -71,7 +79,7 @@ class OpenApi(Shared):
                     else:
                         self.assertEqual(a.status, 405, a)
                         allowed = {m.strip().lower() for m in a.headers["Allow"].split(",")} - {"head", "options"}
-                        self.assertEqual(allowed, set(operations))
+                        self.assertEqual(allowed, operations)
 
     def test_nothing_answers_that_is_not_listed(self):
         fixed = {re.sub(r"\{\w+\}", "", p) for p in self.paths}
@@ -80,7 +88,7 @@ class OpenApi(Shared):
         for word in sorted(words):
             for path in ("/api/v1/" + word, "/api/v1/requests/1/" + word, "/api/v1/certificates/%s/%s" % (self.serial, word),
                          "/api/v2/" + word, "/api/" + word):
-                if any(re.fullmatch(re.sub(r"\{(\w+)\}", lambda m: ".+" if m[1] == "path" else "[^/]+", p), path) for p in self.paths):
+                if any(re.fullmatch(self.pattern(p), path) for p in self.paths):
                     continue
                 with self.subTest(path):
                     self.assertTrue(self.no_route(self.d.ask("GET", path)), path)

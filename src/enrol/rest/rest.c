@@ -8,19 +8,24 @@
 #include "base/text.h"
 #include "enrol/row_json.h"
 
-enum { SUBMIT_MAX = 192 << 10, PATCH_MAX = 192 << 10, ANSWER_MAX = 1 << 20 };
+enum { SUBMIT_MAX = 192 << 10, PATCH_MAX = 192 << 10, ANSWER_MAX = 8 << 20 };
 
-static bool parse_id(struct chy_exchange *x, int32_t *id)
+chy_hresult chy_rest_id(struct chy_exchange *x, int32_t *id, struct chy_err *err)
 {
     const char *text = chy_exchange_param(x, "id");
     char *end;
     long v = *text >= '1' && *text <= '9' ? strtol(text, &end, 10) : 0;
-    if (v > 0 && v <= INT32_MAX && !*end) {
-        *id = (int32_t)v;
-        return true;
-    }
+    if (v <= 0 || v > INT32_MAX || *end)
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "request id \"%.32s\": a positive number is expected", text);
+    *id = (int32_t)v;
+    return CHY_S_OK;
+}
+
+static bool parse_id(struct chy_exchange *x, int32_t *id)
+{
     struct chy_err err = {0};
-    chy_fail(&err, CHY_E_INVALIDARG, "request id \"%.32s\": a positive number is expected", text);
+    if (chy_rest_id(x, id, &err) == CHY_S_OK) return true;
     chy_exchange_problem(x, &err);
     return false;
 }
@@ -64,13 +69,23 @@ static void show(struct chy_exchange *x, void *arg)
     struct chy_ca *ca = chy_service_ca(s, x);
     struct chy_caller caller;
     struct chy_row row;
+    struct chy_err err = {0};
     struct chy_buf b;
     struct chy_json j;
     if (!ca || !read_row(s, x, ca, &caller, &row)) return;
     chy_buf_init(&b, ANSWER_MAX);
     chy_json_begin(&j, &b);
-    chy_row_json(&j, NULL, &row, (caller.access & ~(uint32_t)CHY_CA_ACCESS_ENROLL) != 0);
-    chy_exchange_reply_buf(x, 200, "application/json", &b);
+    chy_hresult hr = CHY_S_OK;
+    if (caller.access & ~(uint32_t)CHY_CA_ACCESS_ENROLL) {
+        hr = chy_row_json_full(&j, ca, &caller, &row, &err);
+    } else {
+        chy_row_json(&j, NULL, &row, false);
+    }
+    if (hr == CHY_S_OK) {
+        chy_exchange_reply_buf(x, 200, "application/json", &b);
+    } else {
+        chy_exchange_problem(x, &err);
+    }
     chy_buf_free(&b);
 }
 

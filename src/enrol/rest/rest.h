@@ -8,6 +8,8 @@
 CHY_MUST_USE chy_hresult chy_rest_register(struct chy_service *s, struct chy_err *err);
 extern const struct chy_api_route chy_rest_routes[];
 extern const size_t chy_rest_n_routes;
+/* The number that the path names as ":id". */
+CHY_MUST_USE chy_hresult chy_rest_id(struct chy_exchange *x, int32_t *id, struct chy_err *err);
 
 /* answer.c: how an outcome goes back */
 enum chy_accept { CHY_ACCEPT_JSON, CHY_ACCEPT_DER, CHY_ACCEPT_CHAIN, CHY_ACCEPT_PEM };
