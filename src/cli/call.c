@@ -26,19 +26,32 @@ int chy_cli_ask(struct chy_cli *cli, const struct chy_ask *ask,
     return CHY_CLI_DONE;
 }
 
-int chy_cli_get(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out)
+static int get(struct chy_cli *cli, const struct chy_ask *ask, bool print, cJSON **out)
 {
     const struct chy_httpc_answer *a = NULL;
     struct chy_err err = {0};
     int status = chy_cli_ask(cli, ask, &a);
     if (status != CHY_CLI_DONE) return status;
     chy_hresult hr = chy_session_problem(a, &err);
-    if (hr == CHY_S_OK) hr = chy_json_parse(chy_buf_span(&a->body), CHY_HTTPC_BODY_MAX, out, &err);
-    if (cli->json && (hr == CHY_S_OK || a->status >= 300)) {
+    size_t max = ask->answer_max ? ask->answer_max : CHY_HTTPC_BODY_MAX;
+    if (hr == CHY_S_OK) hr = chy_json_parse(chy_buf_span(&a->body), max, out, &err);
+    if (cli->json && print && (hr == CHY_S_OK || a->status >= 300)) {
         fwrite(a->body.p, 1, a->body.n, cli->out);
         fputc('\n', cli->out);
     }
-    return hr == CHY_S_OK ? CHY_CLI_DONE : chy_cli_fail(cli, &err);
+    if (hr == CHY_S_OK) return CHY_CLI_DONE;
+    status = chy_cli_fail(cli, &err);
+    return a->status == 404 ? CHY_CLI_NOT_FOUND : status;
+}
+
+int chy_cli_get(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out)
+{
+    return get(cli, ask, true, out);
+}
+
+int chy_cli_get_quietly(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out)
+{
+    return get(cli, ask, false, out);
 }
 
 void chy_cli_path(struct chy_cli *cli, struct chy_buf *b)

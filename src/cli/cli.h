@@ -17,7 +17,7 @@ enum chy_cli_status {
     CHY_CLI_UNREACHABLE = 7
 };
 
-enum { CHY_CLI_MAX_WORDS = 256, CHY_CLI_MAX_OPTIONS = 512 };
+enum { CHY_CLI_MAX_WORDS = 256, CHY_CLI_MAX_OPTIONS = 512, CHY_CLI_LIST_MAX = 32 << 20 };
 
 struct chy_cli_option {
     const char *name;
@@ -82,6 +82,7 @@ int chy_cli_ask(struct chy_cli *cli, const struct chy_ask *ask,
                 const struct chy_httpc_answer **answer); /* says why when not 0 */
 /* 2xx and JSON, or it says why. With --json the answer was printed. */
 int chy_cli_get(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out);
+int chy_cli_get_quietly(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out);
 /* For --ca NAME; add the rest with chy_path_add. */
 void chy_cli_path(struct chy_cli *cli, struct chy_buf *b);
 int chy_cli_list_path(struct chy_cli *cli, struct chy_buf *b, const char *what);
@@ -103,6 +104,7 @@ int chy_cmd_ca_init(struct chy_cli *cli);
 int chy_cmd_ca_list(struct chy_cli *cli);
 int chy_cmd_ca_show(struct chy_cli *cli);
 int chy_cmd_ca_cert(struct chy_cli *cli);
+int chy_cmd_ca_renew(struct chy_cli *cli);
 int chy_cmd_request_submit(struct chy_cli *cli);
 int chy_cmd_request_new(struct chy_cli *cli);
 int chy_cmd_request_list(struct chy_cli *cli);
@@ -114,6 +116,11 @@ int chy_cmd_request_set_attr(struct chy_cli *cli);
 int chy_cmd_request_set_ext(struct chy_cli *cli);
 int chy_cmd_cert_list(struct chy_cli *cli);
 int chy_cmd_cert_show(struct chy_cli *cli);
+int chy_cmd_cert_revoke(struct chy_cli *cli);
+int chy_cmd_cert_release(struct chy_cli *cli);
+int chy_cmd_crl_publish(struct chy_cli *cli);
+int chy_cmd_crl_show(struct chy_cli *cli);
+int chy_cmd_crl_get(struct chy_cli *cli);
 int chy_cmd_module_list(struct chy_cli *cli);
 int chy_cmd_module_show(struct chy_cli *cli);
 int chy_cmd_module_check(struct chy_cli *cli);
@@ -123,6 +130,12 @@ int chy_cmd_config_list(struct chy_cli *cli);
 
 /* cmd_request.c, for request new: posts a PKCS#10 and reports what became of it */
 int chy_cmd_submit_request(struct chy_cli *cli, struct chy_span request);
+/* cmd_revoke.c: the path of the certificate that the first word names, false after it said what is
+ * wrong with it; and what the options say of a revocation */
+bool chy_cmd_serial_path(struct chy_cli *cli, struct chy_buf *b, const char *rest);
+void chy_cmd_add_revocation(struct chy_cli *cli, cJSON *body);
+/* cmd_revoke_many.c */
+int chy_cmd_revoke_many(struct chy_cli *cli);
 /* cmd_rows.c: a row in full, and lists */
 void chy_cmd_print_row(struct chy_cli *cli, const cJSON *row);
 int chy_cmd_list_rows(struct chy_cli *cli, const char *what);

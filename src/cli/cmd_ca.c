@@ -179,6 +179,43 @@ static void ca_path(struct chy_cli *cli, struct chy_buf *b)
     if (!cli->ca) chy_buf_add_str(b, "/ca");
 }
 
+static void print_certs(struct chy_cli *cli, const cJSON *ca)
+{
+    static const char *const titles[] = {"CERTIFICATE", "FILE",        "KEY",
+                                         "VALID FROM",  "VALID UNTIL", NULL};
+    struct chy_table *t = chy_table_new(titles);
+    const cJSON *c;
+    cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(ca, "certificates"))
+    {
+        char index[24], key[64], from[32], until[32];
+        int64_t i = 0, k = 0;
+        (void)chy_json_int(c, "index", &i, NULL);
+        (void)chy_json_int(c, "key_index", &k, NULL);
+        snprintf(index, sizeof(index), "%lld", (long long)i);
+        snprintf(key, sizeof(key), "%lld (%.32s)", (long long)k, text_of(c, "key"));
+        chy_cli_short_time(text_of(c, "not_before"), from, sizeof(from));
+        chy_cli_short_time(text_of(c, "not_after"), until, sizeof(until));
+        const char *cells[] = {index, text_of(c, "file"), key, from, until};
+        chy_table_row(t, cells, "");
+    }
+    chy_table_print(t, cli);
+    chy_table_free(t);
+}
+
+static void print_crls(struct chy_cli *cli, const cJSON *ca)
+{
+    const cJSON *c = cJSON_GetObjectItemCaseSensitive(ca, "crls");
+    int64_t n = 0, overdue = 0, failed = 0;
+    char until[32], text[160];
+    if (!chy_json_int(c, "count", &n, NULL)) return;
+    (void)chy_json_int(c, "overdue", &overdue, NULL);
+    (void)chy_json_int(c, "failed", &failed, NULL);
+    chy_cli_short_time(text_of(c, "next_update"), until, sizeof(until));
+    snprintf(text, sizeof(text), "%lld, the first lapses at %s%s%s", (long long)n, until,
+             overdue ? ", overdue" : "", failed ? ", not everywhere" : "");
+    chy_cli_print(cli, "CRLs", n ? text : "none");
+}
+
 int chy_cmd_ca_show(struct chy_cli *cli)
 {
     static const char *const fields[][2] = {{"name", "name"},
@@ -195,6 +232,8 @@ int chy_cmd_ca_show(struct chy_cli *cli)
     int status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     for (size_t i = 0; i < CHY_ARRAY_LEN(fields) && status == CHY_CLI_DONE && !cli->json; i++)
         chy_cli_print_json(cli, v, fields[i][0], fields[i][1]);
+    if (status == CHY_CLI_DONE && !cli->json) print_crls(cli, v);
+    if (status == CHY_CLI_DONE && !cli->json) print_certs(cli, v);
     cJSON_Delete(v);
     chy_buf_free(&b);
     return status;
@@ -207,5 +246,62 @@ int chy_cmd_ca_cert(struct chy_cli *cli)
     chy_buf_add_str(&b, "/cert");
     int status = chy_cli_fetch(cli, chy_buf_cstr(&b));
     chy_buf_free(&b);
+    return status;
+}
+
+/* ---- renew ---- */
+/* The daemon has another working folder than who names a parent here. */
+static void add_parent(cJSON *body, const char *parent)
+{
+    char *whole = realpath(parent, NULL);
+    cJSON_AddStringToObject(body, "parent_dir", whole ? whole : parent);
+    free(whole);
+}
+
+static int renewal_json(struct chy_cli *cli, char **out)
+{
+    const char *key = chy_cli_value(cli, "key"), *days = chy_cli_value(cli, "days");
+    const char *parent = chy_cli_value(cli, "parent");
+    bool new_key = chy_cli_flag(cli, "new-key");
+    long d = 0;
+    if (key && !new_key) return chy_cli_usage(cli, "ca renew: --key goes with --new-key");
+    if (days && !chy_cli_number(days, 1, 36525, &d))
+        return chy_cli_usage(cli, "--days %s: a number from 1 to 36525 is expected", days);
+    cJSON *body = cJSON_CreateObject();
+    cJSON_AddBoolToObject(body, "new_key", new_key);
+    if (key) cJSON_AddStringToObject(body, "key", key);
+    if (days) cJSON_AddNumberToObject(body, "days", (double)d);
+    if (parent) add_parent(body, parent);
+    *out = cJSON_PrintUnformatted(body);
+    cJSON_Delete(body);
+    return *out ? CHY_CLI_DONE : CHY_CLI_OTHER;
+}
+
+int chy_cmd_ca_renew(struct chy_cli *cli)
+{
+    static const char *const fields[][2] = {
+        {"certificate", "index"}, {"key", "key_index"}, {"algorithm", "key"}, {"file", "file"}};
+    struct chy_buf path;
+    cJSON *v = NULL;
+    char *json = NULL, when[32];
+    int status = renewal_json(cli, &json);
+    if (status != CHY_CLI_DONE) return status;
+    ca_path(cli, &path);
+    chy_buf_add_str(&path, "/renew");
+    struct chy_ask ask = {.method = "POST",
+                          .path = chy_buf_cstr(&path),
+                          .content_type = "application/json",
+                          .body = chy_span_cstr(json),
+                          .timeout_ms = CHY_ASK_LONG_MS};
+    status = chy_cli_get(cli, &ask, &v);
+    if (status == CHY_CLI_DONE && !cli->json) {
+        for (size_t i = 0; i < CHY_ARRAY_LEN(fields); i++)
+            chy_cli_print_json(cli, v, fields[i][0], fields[i][1]);
+        chy_cli_short_time(text_of(v, "not_after"), when, sizeof(when));
+        chy_cli_print(cli, "valid until", when);
+    }
+    cJSON_Delete(v);
+    cJSON_free(json);
+    chy_buf_free(&path);
     return status;
 }

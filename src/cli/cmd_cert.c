@@ -1,6 +1,4 @@
 /* Verbs of `chancery cert`. */
-#include <string.h>
-
 #include "cli/cli.h"
 
 int chy_cmd_cert_list(struct chy_cli *cli)
@@ -12,16 +10,7 @@ int chy_cmd_cert_show(struct chy_cli *cli)
 {
     struct chy_buf b;
     cJSON *v = NULL;
-    const char *serial = cli->word[0];
-    size_t n = strlen(serial);
-    if (!n || n % 2 || strspn(serial, "0123456789abcdefABCDEF") != n)
-        return chy_cli_usage(cli,
-                             "serial number \"%.64s\": an even number of hexadecimal digits is "
-                             "expected",
-                             serial);
-    chy_cli_path(cli, &b);
-    chy_buf_add_str(&b, "/certificates/");
-    chy_path_add(&b, serial);
+    if (!chy_cmd_serial_path(cli, &b, "")) return CHY_CLI_USAGE;
     int status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     if (status == CHY_CLI_DONE && !cli->json) chy_cmd_print_row(cli, v);
     const char *out = chy_cli_value(cli, "out");

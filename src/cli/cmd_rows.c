@@ -82,6 +82,26 @@ static void print_lists(struct chy_cli *cli, const cJSON *row)
     }
 }
 
+static void print_history(struct chy_cli *cli, const cJSON *row)
+{
+    const cJSON *e;
+    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(row, "history"))
+    {
+        const char *state = text_of(e, "disposition"), *reason = text_of(e, "reason_name");
+        const char *author = text_of(e, "author");
+        char when[32], as_of[32];
+        struct chy_buf b;
+        chy_cli_short_time(text_of(e, "revoked_when"), when, sizeof(when));
+        chy_cli_short_time(text_of(e, "effective_when"), as_of, sizeof(as_of));
+        chy_buf_init(&b, 1024);
+        chy_buf_addf(&b, "%s %s (%s) by %s", when, state ? state : "?", reason ? reason : "?",
+                     author ? author : "?");
+        if (*as_of && strcmp(as_of, when) != 0) chy_buf_addf(&b, ", as of %s", as_of);
+        chy_cli_print(cli, "history", chy_buf_cstr(&b));
+        chy_buf_free(&b);
+    }
+}
+
 void chy_cmd_print_row(struct chy_cli *cli, const cJSON *row)
 {
     static const char *const fields[][2] = {{"request", "request_id"},
@@ -93,11 +113,12 @@ void chy_cmd_print_row(struct chy_cli *cli, const cJSON *row)
                                             {"asked for", "request_subject"},
                                             {"subject", "subject"},
                                             {"serial", "serial"},
-                                            {"revoked reason", "revoked_reason"}};
+                                            {"revoked reason", "revoked_reason_name"}};
     static const char *const times[][2] = {
-        {"submitted", "submitted_when"}, {"resolved", "resolved_when"},
-        {"not before", "not_before"},    {"not after", "not_after"},
-        {"revoked", "revoked_when"},     {"revoked as of", "revoked_effective_when"}};
+        {"submitted", "submitted_when"},     {"resolved", "resolved_when"},
+        {"not before", "not_before"},        {"not after", "not_after"},
+        {"revoked", "revoked_when"},         {"revoked as of", "revoked_effective_when"},
+        {"invalid since", "invalidity_when"}};
     char when[32];
     for (size_t i = 0; i < CHY_ARRAY_LEN(fields); i++)
         chy_cli_print_json(cli, row, fields[i][0], fields[i][1]);
@@ -105,6 +126,7 @@ void chy_cmd_print_row(struct chy_cli *cli, const cJSON *row)
         chy_cli_short_time(text_of(row, times[i][1]), when, sizeof(when));
         chy_cli_print(cli, times[i][0], when);
     }
+    print_history(cli, row);
     print_lists(cli, row);
     const char *pem = text_of(row, "certificate");
     if (pem) fputs(pem, cli->out);

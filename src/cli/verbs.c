@@ -30,6 +30,12 @@ const struct chy_verb chy_verbs[] = {
     {"ca", "show", "", 0, 0, "", "One CA: names, state, warnings", chy_cmd_ca_show},
     {"ca", "cert", "", 0, 0, "chain out=",
      "Its certificate in PEM\n--chain  with its issuers      --out F", chy_cmd_ca_cert},
+    {"ca", "renew", "", 0, 0, "new-key key= days= parent=",
+     "Administrator: a new certificate, from which on all are issued\n"
+     "--new-key     for a new key      --key ALG  of which kind (default: as the present one)\n"
+     "--days N      validity (default: as the present certificate)\n"
+     "--parent P    the folder of the CA that signs it, where another one does",
+     chy_cmd_ca_renew},
     {"request", "submit", "FILE|-", 1, 1, "profile= attr=* out= chain",
      "Submit a PKCS#10 request in PEM or DER\n" SUBMIT_HELP, chy_cmd_request_submit},
     {"request", "new", "--out-key F", 0, 0,
@@ -59,6 +65,29 @@ const struct chy_verb chy_verbs[] = {
      "where= sort= limit= after=", "Certificates, the newest first\n" LIST_HELP, chy_cmd_cert_list},
     {"cert", "show", "SERIAL", 1, 1,
      "out=", "One certificate by its serial number\n--out F  also in PEM", chy_cmd_cert_show},
+    {"cert", "revoke", "SERIAL | --where EXPR", 0, 1,
+     "where= reason= date= invalidity= dry-run yes",
+     "Officer: revoke a certificate, or all that EXPR holds for\n"
+     "--reason R    unspecified (default), keyCompromise, affiliationChanged, superseded,\n"
+     "              cessationOfOperation, certificateHold, privilegeWithdrawn, …, or a number\n"
+     "--date T      as of when (default: now), past or future      --invalidity T  since when its "
+     "key is lost\n"
+     "--where EXPR  as in cert list; --dry-run only counts, --yes does not ask",
+     chy_cmd_cert_revoke},
+    {"cert", "release", "SERIAL", 1, 1, "", "Officer: release a certificate from hold",
+     chy_cmd_cert_release},
+    {"crl", "publish", "", 0, 0, "delta shard= next-update= republish",
+     "Administrator: make new CRLs now\n"
+     "--delta       delta CRLs only      --shard N  of this shard (default: those that changed or "
+     "are due)\n"
+     "--next-update T  their end      --republish  write the present ones to their places again",
+     chy_cmd_crl_publish},
+    {"crl", "show", "[NAME]", 0, 1, "", "The current CRLs, or one in full", chy_cmd_crl_show},
+    {"crl", "get", "", 0, 0, "delta shard= key= out= pem",
+     "A current CRL in DER\n"
+     "--delta  the delta CRL      --shard N  (default 0)      --key N  (default: the newest)\n"
+     "--out F      --pem",
+     chy_cmd_crl_get},
     {"module", "list", "", 0, 0, "", "The policy module and the exit modules", chy_cmd_module_list},
     {"module", "show", "NAME", 1, 1, "", "One module: file, hash, calls", chy_cmd_module_show},
     {"module", "check", "FILE.so", 1, 1, "", "Would this file load? (no daemon is needed)",

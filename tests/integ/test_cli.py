@@ -2,8 +2,15 @@
 import glob
 import json
 import os
+import pty
+import re
+import select
 import shutil
+import signal
+import socket
 import subprocess
+import threading
+import time
 import unittest
 
 import daemon
@@ -128,6 +135,173 @@ class Requesting(Cli):
         self.run_cli("request", "retrieve", id, status=DENIED)
         self.run_cli("request", "show", "4711", status=NOT_FOUND)
         self.run_cli("request", "show", "many", status=USAGE)
+
+
+class Revoking(Cli):
+    def issue(self, name="www.example.test"):
+        data = make_csr(("DNS:" + name,), "/CN=" + name)
+        return self.json("request", "submit", "-", data=data)["serial"]
+
+    def on_terminal(self, answer, *argv):
+        """What is said to who sits at a terminal and answers so; and the exit status."""
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen([daemon.CHANCERY, *argv], env=self.env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+        os.close(theirs)
+        os.write(ours, answer.encode())
+        said = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            said += piece
+        os.close(ours)
+        return said.decode(), p.wait(60)
+
+    def test_one(self):
+        serial = self.issue()
+        said = self.text("cert", "revoke", serial, "--reason", "key-compromise", "--date", "2026-01-01", "--invalidity", "2025-12-31")
+        self.assertIn("revoked, keyCompromise, as of 2026-01-01", said)
+        shown = self.text("cert", "show", serial)
+        for text in ("keyCompromise", "revoked as of  2026-01-01 00:00", "invalid since  2025-12-31", "history"):
+            self.assertIn(text, shown)
+        self.assertEqual(self.json("cert", "show", serial)["history"][0]["reason"], 1)
+        self.run_cli("cert", "release", serial, status=OTHER)
+        self.run_cli("cert", "revoke", serial, "--reason", "nonsense", status=OTHER)
+        self.run_cli("cert", "revoke", "00ff", status=NOT_FOUND)
+        self.run_cli("cert", "release", "00ff", status=NOT_FOUND)
+        self.run_cli("cert", "revoke", "xyz", status=USAGE)
+        self.run_cli("cert", "revoke", status=USAGE)
+
+    def test_hold(self):
+        serial = self.issue()
+        self.assertEqual(self.json("cert", "revoke", serial, "--reason", "6")["revoked_reason_name"], "certificateHold")
+        self.assertIn("issued", self.text("cert", "release", serial))
+        self.assertEqual([h["reason"] for h in self.json("cert", "show", serial)["history"]], [6, -1])
+
+    def test_who_may(self):
+        env = {"PATH": os.environ["PATH"], "CHANCERY_URL": self.d.info["http"]}
+        serial = self.issue()
+        for argv in (("cert", "revoke", serial), ("cert", "revoke", "--where", "request_id > 0", "--yes"), ("crl", "publish"), ("ca", "renew")):
+            with self.subTest(argv):
+                self.run_cli(*argv, env=env, status=NOT_ALLOWED)
+
+    def test_many(self):
+        made = [self.issue("m%d.test" % i) for i in range(6)]
+        where = ("--where", "common_name ~ m", "--reason", "superseded")
+        self.assertIn("6 certificates would be revoked", self.text("cert", "revoke", *where, "--dry-run"))
+        self.assertEqual(self.json("cert", "revoke", *where, "--dry-run"), {"matched": 6})
+        self.assertIn(b"--yes", self.run_cli("cert", "revoke", *where, status=USAGE).stderr)
+        self.assertEqual(self.json("cert", "show", made[0])["disposition"], "issued")
+        self.assertEqual(self.json("cert", "revoke", *where, "--yes"), {"matched": 6, "changed": 6, "unchanged": 0, "complete": True})
+        self.assertIn("0 revoked, 6 left as they were", self.text("cert", "revoke", *where, "--yes"))
+        self.assertEqual({self.json("cert", "show", m)["revoked_reason"] for m in made}, {4})
+        self.run_cli("cert", "revoke", "--where", "", "--yes", status=OTHER)
+        self.run_cli("cert", "revoke", "--where", "no_column = 1", "--yes", status=OTHER)
+
+    def test_many_asks_first(self):
+        serial = self.issue("asked.test")
+        where = ("cert", "revoke", "--where", "common_name = asked.test")
+        said, status = self.on_terminal("n\n", *where)
+        self.assertIn("1 certificate matches. Revoke it? [y/N]", said)
+        self.assertEqual(status, OTHER)
+        self.assertEqual(self.json("cert", "show", serial)["disposition"], "issued")
+        said, status = self.on_terminal("y\n", *where)
+        self.assertEqual(status, DONE)
+        self.assertRegex(said, r"1 of 1, \d+/s, 0 s left")
+        self.assertIn("1 revoked, 0 left", said)
+        self.assertEqual(self.json("cert", "show", serial)["disposition"], "revoked")
+
+    def slow_daemon(self, total, piece):
+        """A daemon that takes its time: answers are made here, so that an interrupt meets a known place."""
+        path = os.path.join(self.temp(), "slow.sock")
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(path)
+        server.listen(1)
+        self.addCleanup(server.close)
+        asked = threading.Event()
+        bodies = []
+
+        def serve():
+            c, _ = server.accept()
+            with c, c.makefile("rb") as f:
+                while True:
+                    head = b""
+                    while not head.endswith(b"\r\n\r\n"):
+                        line = f.readline()
+                        if not line:
+                            return
+                        head += line
+                    length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+                    body = json.loads(f.read(length))
+                    bodies.append(body)
+                    if body["dry_run"]:
+                        answer = {"matched": total}
+                    else:
+                        asked.set()
+                        time.sleep(0.5)
+                        answer = {"changed": piece, "unchanged": 0, "after": body["after"] + piece}
+                    text = json.dumps(answer).encode()
+                    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+        threading.Thread(target=serve, daemon=True).start()
+        return path, asked, bodies
+
+    def test_an_interrupt_ends_it_between_two_slices(self):
+        path, asked, bodies = self.slow_daemon(100000, 1000)
+        p = subprocess.Popen([daemon.CHANCERY, "--socket", path, "cert", "revoke", "--where", "request_id > 0", "--yes"],
+                             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertTrue(asked.wait(30))
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+        self.assertEqual(p.returncode, OTHER)
+        done = 1000 * sum(not b["dry_run"] for b in bodies)
+        self.assertIn(b"%d revoked" % done, out)
+        self.assertIn(b"interrupted after %d of 100000" % done, err)
+        self.assertEqual([b["after"] for b in bodies if not b["dry_run"]], list(range(0, done, 1000)))
+
+
+class Crls(Cli):
+    def test_crls(self):
+        (crl,) = self.json("crl", "show")["crls"]
+        shown = self.text("crl", "show")
+        for text in ("NAME", "NEXT UPDATE", crl["name"], str(crl["number"]), "current"):
+            self.assertIn(text, shown)
+        self.assertIn("next publish", self.text("crl", "show", crl["name"]))
+        self.assertEqual(self.json("crl", "show", crl["name"])["number"], crl["number"])
+        self.run_cli("crl", "show", "no-such.crl", status=NOT_FOUND)
+        self.assertIn("1 made", self.text("crl", "publish"))
+        made = self.json("crl", "publish", "--shard", "0", "--next-update", "2030-01-01")
+        self.assertGreater(made["number"], crl["number"] + 1)
+        self.assertIn("current", self.text("crl", "publish", "--republish"))
+        self.run_cli("crl", "publish", "--delta", status=OTHER)
+        self.run_cli("crl", "publish", "--shard", "9", status=OTHER)
+        self.run_cli("crl", "publish", "--next-update", "2020-01-01", status=OTHER)
+
+    def test_get(self):
+        out = os.path.join(self.temp(), "a.crl")
+        self.run_cli("crl", "get", "--out", out)
+        with open(out, "rb") as f:
+            der = f.read()
+        self.assertEqual(self.run_cli("crl", "get").stdout, der)
+        pem = self.text("crl", "get", "--pem", "--shard", "0", "--key", "0")
+        self.assertTrue(pem.startswith("-----BEGIN X509 CRL-----"))
+        self.assertEqual(daemon.run("openssl", "crl", "-outform", "DER", data=pem.encode()).stdout, der)
+        self.run_cli("crl", "get", "--delta", status=NOT_FOUND)
+        self.run_cli("crl", "get", "--shard", "3", status=NOT_FOUND)
+        self.run_cli("crl", "get", "--key", "8", status=NOT_FOUND)
+
+    def test_renew(self):
+        self.assertIn("CRLs", self.text("ca", "show"))
+        self.assertIn("valid until", self.text("ca", "renew"))
+        made = self.json("ca", "renew", "--new-key", "--key", "p384", "--days", "2")
+        self.assertEqual((made["index"], made["key_index"], made["key"]), (2, 2, "p384"))
+        shown = self.text("ca", "show")
+        self.assertIn("2 (p384)", shown)
+        self.assertEqual(len(self.json("ca", "show")["certificates"]), 3)
+        self.run_cli("ca", "renew", "--new-key", "--key", "rot13", status=OTHER)
+        self.run_cli("ca", "renew", "--parent", "/no/such/folder", status=OTHER)
 
 
 class Reaching(Cli):
