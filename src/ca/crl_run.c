@@ -19,6 +19,7 @@ struct run {
     uint64_t number;
     chy_time now;
     int64_t seq;         /* changes up to here are on what this run makes */
+    bool is_revoked;     /* something changed since the last run */
     uint8_t *changed[2]; /* of shards, for bases and deltas; of the key at hand */
     struct chy_crl_kept *made;
     size_t n, cap;
@@ -181,6 +182,12 @@ static chy_hresult find_changed(struct run *run, int32_t key_index, bool is_delt
     const struct chy_crl_seen *seen = &run->p->seen[is_delta];
     uint8_t *changed = run->changed[is_delta];
     memset(changed, 0, MAX_SHARD + 1);
+    changed[0] = run->is_revoked;
+    /* Which shards, only where there are several: it costs a look at each change. */
+    if (chy_crl_last_shard(run->p, run->settings, key_index) == 0 ||
+        (is_delta && !run->settings->crl.delta_period.n))
+        return CHY_S_OK;
+    changed[0] = 0;
     chy_hresult hr = store->ops->revoked_since(store, &all, seen->seq, seen->when, run->now,
                                                note_changed, changed, run->err);
     bool any = memchr(changed, 1, MAX_SHARD + 1) != NULL;
@@ -552,6 +559,7 @@ void chy_crl_run(struct chy_publisher *p, const struct chy_crl_order *order, boo
     pthread_mutex_unlock(&p->lock);
     run.changed[0] = chy_calloc(2, MAX_SHARD + 1);
     run.changed[1] = run.changed[0] ? run.changed[0] + MAX_SHARD + 1 : NULL;
+    run.is_revoked = revoked;
     result->status = run.changed[0] ? run_all(&run) : chy_fail_nomem(&result->err, "CRL");
     if (result->status == CHY_S_OK)
         fill_result(&run, result);
