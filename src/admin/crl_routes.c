@@ -21,7 +21,8 @@ size_t chy_admin_crls(struct chy_ca *ca, struct chy_crl_info **out)
     return now < n ? now : n; /* another may have come in between */
 }
 
-static void add_crl(struct chy_json *j, const struct chy_crl_info *c)
+/* An error names files of the daemon's machine: that is not for everybody. */
+static void add_crl(struct chy_json *j, const struct chy_crl_info *c, bool with_error)
 {
     const struct chy_crl_record *r = &c->record;
     chy_json_object(j, NULL);
@@ -39,7 +40,7 @@ static void add_crl(struct chy_json *j, const struct chy_crl_info *c)
     chy_json_add_time(j, "next_publish", r->next_publish);
     chy_json_add_int(j, "publish_status", r->flags);
     chy_json_add_int(j, "status", r->status);
-    chy_json_add_str(j, "error", c->error[0] ? c->error : NULL);
+    if (with_error) chy_json_add_str(j, "error", c->error[0] ? c->error : NULL);
     chy_json_add_bool(j, "overdue", c->overdue);
     chy_json_add_bool(j, "key_expired", c->key_expired);
     chy_json_add_int(j, "sign_ms", r->sign_us / 1000);
@@ -47,13 +48,13 @@ static void add_crl(struct chy_json *j, const struct chy_crl_info *c)
 }
 
 /* number 0: all of them. */
-static void add_crls(struct chy_json *j, struct chy_ca *ca, uint64_t number)
+static void add_crls(struct chy_json *j, struct chy_ca *ca, uint64_t number, bool with_error)
 {
     struct chy_crl_info *list;
     size_t n = chy_admin_crls(ca, &list);
     chy_json_array(j, "crls");
     for (size_t i = 0; i < n; i++) {
-        if (!number || list[i].record.number == number) add_crl(j, &list[i]);
+        if (!number || list[i].record.number == number) add_crl(j, &list[i], with_error);
     }
     chy_json_end(j, ']');
     chy_free(list);
@@ -72,14 +73,16 @@ static void await_first(struct chy_ca *ca)
 void chy_admin_crl_list(struct chy_exchange *x, void *service)
 {
     struct chy_ca *ca = chy_service_ca(service, x);
+    struct chy_caller caller;
     struct chy_buf b;
     struct chy_json j;
     if (!ca) return;
+    chy_service_caller(service, x, ca, &caller);
     await_first(ca);
     chy_buf_init(&b, ANSWER_MAX);
     chy_json_begin(&j, &b);
     chy_json_object(&j, NULL);
-    add_crls(&j, ca, 0);
+    add_crls(&j, ca, 0, caller.access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN));
     chy_json_end(&j, '}');
     chy_exchange_reply_buf(x, 200, "application/json", &b);
     chy_buf_free(&b);
@@ -116,7 +119,7 @@ static void published(const struct chy_crl_result *r, void *arg)
     }
     chy_json_add_int(&j, "number", (int64_t)r->number);
     chy_json_add_int(&j, "made", r->made);
-    add_crls(&j, call->ca, r->number);
+    add_crls(&j, call->ca, r->number, true);
     chy_json_end(&j, '}');
     chy_exchange_reply_buf(call->x, failed ? info->http_status : 200,
                            failed ? "application/problem+json" : "application/json", &b);

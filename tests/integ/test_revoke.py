@@ -408,6 +408,7 @@ class Files(Revoking):
         (info,) = self.crls()
         self.assertLess(info["status"], 0)
         self.assertTrue(info["error"])
+        self.assertNotIn("error", self.d.ask_http("GET", "/api/v1/crl", token=False).json["crls"][0])
         ready = self.d.ask("GET", "/readyz")
         self.assertEqual((ready.status, ready.json["ready"], ready.json["degraded"]), (200, True, True), ready)
 
@@ -531,6 +532,26 @@ class Renewed(Revoking):
                 answer = self.d.ask("POST", "/api/v1/ca/renew", json.dumps(body), JSON)
                 self.assert_problem(answer, answer.status)
         self.assertEqual(len(self.d.ask("GET", "/api/v1/ca").json["certificates"]), 3)
+
+
+class TwoAuthorities(Case):
+    def test_the_name_tells_whose_it_is(self):
+        path = self.temp()
+        for name, key in (("First CA", "p256"), ("Second / CA", "ed25519")):
+            run(daemon.CHANCERY, "ca", "init", "--dir", path, "--name", name, "--key", key, "--issue")
+        with daemon.Daemon.of_dir(path) as d:
+            seen = set()
+            for ca in d.ask("GET", "/api/v1/cas").json["cas"]:
+                own = "/api/v1/ca/" + urllib.parse.quote(ca["sanitized_name"])
+                (info,) = d.ask("GET", own + "/crl").json["crls"]
+                crl = Crl(d.ask("GET", "/crl/" + urllib.parse.quote(info["name"])).body)
+                der = d.ask("GET", "/aia/" + urllib.parse.quote(ca["certificates"][0]["file"])).body
+                file = self.file(Certificate(der).pem, "ca.pem")
+                done = run("openssl", "crl", "-noout", "-verify", "-CAfile", file, "-in", self.file(crl.pem, "crl.pem"))
+                self.assertIn(b"verify OK", done.stderr)
+                seen.add(info["name"])
+                self.assertEqual(d.ask("POST", own + "/crl").json["made"], 1)
+            self.assertEqual(len(seen), 2)
 
 
 if __name__ == "__main__":
