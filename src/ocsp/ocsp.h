@@ -1,5 +1,5 @@
 /* The OCSP responder (RFC 6960, 5019, 9654): POST /ocsp and GET /ocsp/… on every listener, for all
- * CAs of the daemon and for those that are known by a certificate and a CRL alone.
+ * keys of all CAs of the daemon.
  *
  * An answer that is kept is given on the loop; any other is made on a worker, from the standing
  * that the database has then. A change of a standing is acknowledged after what was kept of it has
@@ -18,7 +18,6 @@ struct chy_ocsp_options {
     struct chy_ca *const *ca; /* copied; open until chy_ocsp_stop has returned */
     size_t n_cas;
     const struct chy_clock *clock;
-    const char *foreign_dir; /* NAME.pem, NAME.crl and NAME.ocsp.pem; NULL or not there: none */
 };
 /* Adds the routes: before the loop runs. */
 CHY_MUST_USE chy_hresult chy_ocsp_new(const struct chy_ocsp_options *options, struct chy_ocsp **out,

@@ -20,16 +20,14 @@ enum {
 };
 
 /* ---- issuers.c: who is asked about ---- */
-struct chy_ocsp_foreign;
 struct chy_ocsp_issuer {
-    struct chy_ca *ca; /* NULL: foreign */
+    struct chy_ca *ca;
     int32_t key_index;
-    struct chy_ocsp_foreign *foreign;
 };
 static inline bool chy_ocsp_same_issuer(const struct chy_ocsp_issuer *a,
                                         const struct chy_ocsp_issuer *b)
 {
-    return a->ca == b->ca && a->key_index == b->key_index && a->foreign == b->foreign;
+    return a->ca == b->ca && a->key_index == b->key_index;
 }
 
 struct chy_ocsp_row;
