@@ -332,6 +332,11 @@ static chy_hresult read_crl(const struct reading *in, struct chy_settings *s)
     c->delta_overlap = period_of(in, "CRLDeltaOverlapPeriod", "CRLDeltaOverlapUnits");
     c->skew_s = s->clock_skew_s;
     c->flags = (uint32_t)number_of(in, "CRLFlags", 2);
+    if (c->flags & CHY_CRLF_CRLNUMBER_CRITICAL) {
+        return chy_fail(in->err, CHY_E_INVALIDARG,
+                        "setting CRLFlags: 4 would make the CRL number critical, which it must not "
+                        "be (RFC 5280 5.2.3)");
+    }
     c->max_shards = (int32_t)number_of(in, "CRLMaxPartitions", 0);
     c->suspended_shards = (int32_t)number_of(in, "CRLSuspendedPartitions", 0);
     c->round_robin = number_of(in, "CRLCurrentPartition", -1) >= 0;
