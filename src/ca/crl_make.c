@@ -100,9 +100,8 @@ static chy_hresult collect(struct work *w)
 {
     const struct chy_crl_making *m = w->m;
     struct chy_store *store = m->ca->store;
-    bool all = m->shard == 0 && !(m->settings->crl.flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE);
     const struct chy_crl_scope scope = {m->authority->key_index,
-                                        all ? CHY_CRL_SHARD_ANY : m->shard};
+                                        m->is_whole ? CHY_CRL_SHARD_ANY : m->shard};
     chy_hresult hr = CHY_S_OK;
     if (m->is_shadow) return hr;
     if (m->is_delta) {
@@ -178,14 +177,12 @@ static size_t select_urls(struct work *w, uint32_t flags, bool is_delta,
 static void add_idp(struct work *w, struct chy_ext *ext, size_t *n)
 {
     const struct chy_crl_settings *c = &w->m->settings->crl;
-    bool exclusive = c->flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE;
-    bool is_part = w->m->shard || (exclusive && c->max_shards);
     const char *url[CHY_CA_MAX_URLS];
     struct chy_crl_idp idp = {.url = url,
                               .only_ca = c->flags & CHY_CRLF_CONTAINS_ONLY_CACERTS,
                               .only_user = c->flags & CHY_CRLF_CONTAINS_ONLY_USERCERTS};
     idp.n_url = select_urls(w, CHY_CRL_URL_IDP, false, url);
-    if (!idp.n_url && is_part) idp.n_url = select_urls(w, CHY_CRL_URL_CDP, false, url);
+    if (!idp.n_url && !w->m->is_whole) idp.n_url = select_urls(w, CHY_CRL_URL_CDP, false, url);
     if (!idp.n_url && !idp.only_ca && !idp.only_user) return;
     begin_value(w, ext, n, chy_oid_issuing_distribution_point, true);
     chy_crl_idp_add(&w->values, &idp);

@@ -12,6 +12,7 @@ struct chy_crl_making {
     struct chy_signer *signer;
     int32_t shard;
     bool is_delta, is_manual;
+    bool is_whole;  /* lists all certificates of the key; else it says of which shard it is */
     bool is_shadow; /* an empty delta: there are to be no more */
     uint64_t number;
     chy_time now;

@@ -131,12 +131,18 @@ struct due {
     chy_time at;
 };
 
+/* Empty, and the last of its kind: where there are to be deltas again, it is none. */
+static bool is_shadow(const struct chy_crl_kept *k)
+{
+    return k->record.flags & CHY_CPF_SHADOW;
+}
+
 static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32_t key,
                     int32_t shard, void *arg)
 {
     struct due *d = arg;
     const struct chy_crl_kept *k = chy_crl_newest(p, key, shard, d->is_delta);
-    chy_time at = k ? due_of(k, s, d->is_delta) : 0;
+    chy_time at = k && !is_shadow(k) ? due_of(k, s, d->is_delta) : 0;
     if (d->at == CHY_TIME_DEFAULT || at < d->at) d->at = at;
     return true;
 }
@@ -203,7 +209,8 @@ static bool is_wanted(const struct run *run, int32_t key, int32_t shard, bool is
     if (is_delta && !s->crl.delta_period.n) return false;
     if (o->shard != CHY_CRL_SHARD_ANY) return o->shard == shard;
     /* The first CRLs of more shards: the one of the others says from then on what it leaves out. */
-    if (!k || !chy_crl_newest(run->p, key, chy_crl_last_shard(run->p, s, key), is_delta))
+    if (!k || is_shadow(k) ||
+        !chy_crl_newest(run->p, key, chy_crl_last_shard(run->p, s, key), is_delta))
         return true;
     if (run->is_manual && chy_crl_last_shard(run->p, s, key) == 0) return true;
     return run->changed[is_delta][shard] || o->next_update != CHY_TIME_DEFAULT ||
@@ -256,8 +263,16 @@ static size_t bases_of(const struct run *run, int32_t key, int32_t shard,
     return n;
 }
 
+/* Does it list all certificates of its key? That of shard 0 does unless it is kept to its own,
+ * where there are others. */
+static bool is_whole(const struct run *run, int32_t key, int32_t shard)
+{
+    bool exclusive = run->settings->crl.flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE;
+    return shard == 0 && !(exclusive && chy_crl_last_shard(run->p, run->settings, key) > 0);
+}
+
 static chy_hresult make_one(struct run *run, const struct chy_authority *a,
-                            struct chy_signer *signer, int32_t shard, bool is_delta, bool is_shadow)
+                            struct chy_signer *signer, int32_t shard, bool is_delta, bool as_shadow)
 {
     struct chy_crl_record bases[BASES_MAX];
     size_t n = bases_of(run, a->key_index, shard, bases);
@@ -270,14 +285,15 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                                .shard = shard,
                                .is_delta = is_delta,
                                .is_manual = run->is_manual,
-                               .is_shadow = is_shadow,
+                               .is_whole = is_whole(run, a->key_index, shard),
+                               .is_shadow = as_shadow,
                                .number = run->number,
                                .now = run->now};
     if (!k) return chy_fail_nomem(run->err, "CRL");
     m.previous = n ? &bases[n - 1] : NULL;
-    if (is_delta && !is_shadow) m.base = chy_crl_delta_base(bases, n, use_oldest, run->now);
-    if (is_delta && !is_shadow && !m.base) return CHY_S_OK; /* with the first base, then */
-    chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !is_shadow, run->now,
+    if (is_delta && !as_shadow) m.base = chy_crl_delta_base(bases, n, use_oldest, run->now);
+    if (is_delta && !as_shadow && !m.base) return CHY_S_OK; /* with the first base, then */
+    chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !as_shadow, run->now,
                                    a->cert.not_before, run->order->next_update, &m.times, run->err);
     if (hr == CHY_S_OK) hr = chy_crl_make(&m, &k->record, run->err);
     if (hr != CHY_S_OK) return hr;
@@ -291,7 +307,7 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
 static bool needs_shadow(const struct run *run, int32_t key, int32_t shard)
 {
     const struct chy_crl_kept *k = chy_crl_newest(run->p, key, shard, true);
-    return !run->settings->crl.delta_period.n && k && !(k->record.flags & CHY_CPF_SHADOW) &&
+    return !run->settings->crl.delta_period.n && k && !is_shadow(k) &&
            k->record.next_update > run->now;
 }
 
@@ -543,6 +559,16 @@ static void fill_result(const struct run *run, struct chy_crl_result *out)
     }
 }
 
+/* Does the run put on CRLs what was revoked, as CRLPublishOnRevoke wants it? */
+static bool tells_of_revocations(const struct run *run)
+{
+    const struct chy_crl_settings *s = &run->settings->crl;
+    uint32_t flags = run->order->flags;
+    bool by_delta = s->on_revoke == CHY_ON_REVOKE_DELTA && s->delta_period.n;
+    if (flags & CHY_CA_CRL_REPUBLISH || run->order->shard != CHY_CRL_SHARD_ANY) return false;
+    return flags & CHY_CA_CRL_BASE || (by_delta && flags & CHY_CA_CRL_DELTA);
+}
+
 void chy_crl_run(struct chy_publisher *p, const struct chy_crl_order *order, bool is_manual,
                  struct chy_crl_result *result)
 {
@@ -554,16 +580,16 @@ void chy_crl_run(struct chy_publisher *p, const struct chy_crl_order *order, boo
                       .err = &result->err};
     int64_t since = chy_monotonic(&chy_system_clock);
     pthread_mutex_lock(&p->lock);
-    bool revoked = p->revoked;
-    p->revoked = false; /* what comes from here on may not be on them */
+    run.is_revoked = p->revoked;
+    bool is_told = p->revoked && tells_of_revocations(&run);
+    if (is_told) p->revoked = false; /* what comes from here on may not be on them */
     pthread_mutex_unlock(&p->lock);
     run.changed[0] = chy_calloc(2, MAX_SHARD + 1);
     run.changed[1] = run.changed[0] ? run.changed[0] + MAX_SHARD + 1 : NULL;
-    run.is_revoked = revoked;
     result->status = run.changed[0] ? run_all(&run) : chy_fail_nomem(&result->err, "CRL");
     if (result->status == CHY_S_OK)
         fill_result(&run, result);
-    else if (revoked)
+    else if (is_told)
         chy_publisher_revoked(p->ca);
     p->last_cost_us = chy_monotonic(&chy_system_clock) - since;
     p->effective_known = false;

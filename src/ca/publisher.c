@@ -166,18 +166,27 @@ static int64_t revoked_due_in(struct chy_publisher *p, const struct chy_settings
     return in > 0 ? in : 0;
 }
 
-/* A revocation of a date ahead begins to count like one made at that moment. */
+/* A revocation of a date ahead begins to count like one made at that moment; also if it came while
+ * a run was under way, or the CA was not. */
 static void note_effective(struct chy_publisher *p, chy_time now)
 {
     struct chy_err err = {0};
-    if (p->effective_known && p->next_effective != CHY_TIME_DEFAULT && p->next_effective <= now) {
-        chy_publisher_revoked(p->ca);
+    struct chy_store *store = p->ca->store;
+    if (p->effective_from > now) { /* the clock was wrong, and has been set back */
+        p->effective_from = now;
         p->effective_known = false;
     }
-    if (p->effective_known) return;
-    p->effective_known =
-        p->ca->store->ops->next_effective(p->ca->store, now, &p->next_effective, &err) == CHY_S_OK;
-    if (!p->effective_known) p->next_effective = CHY_TIME_DEFAULT;
+    for (int i = 0; i < 2; i++) {
+        if (!p->effective_known) {
+            p->effective_known = store->ops->next_effective(store, p->effective_from,
+                                                            &p->next_effective, &err) == CHY_S_OK;
+        }
+        if (!p->effective_known) p->next_effective = CHY_TIME_DEFAULT;
+        if (p->next_effective == CHY_TIME_DEFAULT || p->next_effective > now) return;
+        chy_publisher_revoked(p->ca);
+        p->effective_from = now;
+        p->effective_known = false;
+    }
 }
 
 static bool is_waiting_to_retry(struct chy_publisher *p)
@@ -345,6 +354,7 @@ chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err)
     if (hr != CHY_S_OK) return hr;
     chy_crl_sort(p->kept, p->n_kept);
     know_seen(p);
+    p->effective_from = p->n_kept ? p->seen[0].when : chy_now(ca->clock);
     chy_crl_sweep(p);
     int64_t last = 0;
     if (ca->store->ops->last_seq(ca->store, &last, NULL) == CHY_S_OK && p->n_kept &&

@@ -46,7 +46,8 @@ struct chy_publisher {
     uint64_t number;
     int64_t last_cost_us;
     struct chy_crl_seen seen[2]; /* of bases, of deltas */
-    chy_time next_effective;
+    chy_time effective_from;     /* dates up to here have been noted */
+    chy_time next_effective;     /* the first behind that */
     bool effective_known;
 };
 
