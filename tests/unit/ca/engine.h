@@ -25,7 +25,7 @@ struct engine {
     struct chy_workers *workers;
     struct chy_ca *ca;
     struct chy_clock clock;
-    int64_t wall_shift, mono_shift; /* microseconds on top of the real clocks */
+    _Atomic int64_t wall_shift, mono_shift; /* microseconds on top of the real clocks */
 };
 
 struct answer {
