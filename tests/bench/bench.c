@@ -41,7 +41,7 @@ struct figure { /* one number beside what it is to be */
 };
 
 static struct row rows[32];
-static struct figure figures[16];
+static struct figure figures[32];
 static size_t n_rows, n_figures;
 
 static void progress(const char *what, unsigned connections)
@@ -172,6 +172,26 @@ static void measure_checks(void)
     figure("weak-key test of RSA-2048, us", bench_weak_key_us("rsa2048"), 20, true);
 }
 
+/* At a million entries, and in full at ten as well. */
+static void measure_revocation(enum level level)
+{
+    struct bench_revocation one, ten;
+    progress("revocation and CRLs", 0);
+    bench_revocation(&one, 1000000, true);
+    figure("CRL of 1 M entries, ms", one.crl_s * 1000, 0, true);
+    figure("only writing and signing it, ms", one.least_s * 1000, 0, true);
+    figure("CRL ratio", one.crl_s / one.least_s, 3, true);
+    figure("resident MiB, 1 M entries", one.crl_rss_mib, 100, true);
+    figure("revoked, and on the CRL of 1 M, s", one.on_demand_s, 1, true);
+    figure("100,000 revoked by a filter, s", one.bulk_s, 10, true);
+    if (level != FULL) return;
+    progress("CRL of ten million", 0);
+    bench_revocation(&ten, 10000000, false);
+    figure("CRL of 10 M entries, ms", ten.crl_s * 1000, 0, true);
+    figure("resident MiB, 10 M entries", ten.crl_rss_mib, 100, true);
+    figure("memory, 10 M entries to 1 M", ten.crl_rss_mib / one.crl_rss_mib, 1.2, true);
+}
+
 static bool met(const struct figure *f)
 {
     return f->bound <= 0 || (f->at_most ? f->value <= f->bound : f->value >= f->bound);
@@ -249,6 +269,7 @@ int main(int argc, char **argv)
     if (strstr("checks", only)) measure_checks();
     if (strstr("start", only)) measure_start();
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
+    if (level != QUICK && strstr("revocation", only)) measure_revocation(level);
     if (isatty(2)) fprintf(stderr, "\r\033[K");
     print_table();
     write_json("bench.json");

@@ -55,6 +55,18 @@ double bench_target_rss_mib(const struct bench_target *t);
 void bench_target_fill(struct bench_target *t, int32_t rows);
 const char *bench_program(const char *name, char *out, size_t cap);
 
+/* The same, with so many small rows that are revoked. */
+void bench_target_fill_revoked(struct bench_target *t, int32_t rows);
+
+/* revoke.c: seconds, the best of three where that is fair; memory at its highest. */
+struct bench_revocation {
+    double crl_s, least_s; /* a CRL, and only writing and signing its octets */
+    double crl_rss_mib;
+    double on_demand_s; /* one more revoked, until it stands on the CRL */
+    double bulk_s;      /* a hundred thousand revoked by a filter */
+};
+void bench_revocation(struct bench_revocation *out, int32_t revoked, bool with_bulk);
+
 /* start.c: milliseconds until a throwaway is ready, and of one `openssl req -x509`; medians. */
 void bench_start(unsigned rounds, double *throwaway_ms, double *openssl_ms);
 

@@ -130,10 +130,36 @@ static int32_t last_id(struct chy_store *store)
     return id;
 }
 
-/* Serials as the daemon would have made them in the seconds before. */
-static void write_rows(struct chy_store *store, struct chy_row *row, int32_t first, int32_t n)
+enum { BATCH = 256 };
+
+/* One commit behind the rows: each of them is revoked. */
+static void revoke_rows(struct chy_store *store, const struct chy_row *rows, int32_t n,
+                        chy_time now)
 {
-    enum { BATCH = 256 };
+    static struct chy_write w[BATCH];
+    static struct chy_revocation r[BATCH];
+    struct chy_err err = {0};
+    for (int32_t i = 0; i < n; i++) {
+        r[i] = (struct chy_revocation){.request_id = rows[i].id,
+                                       .serial = rows[i].serial,
+                                       .issuer_index = rows[i].issuer_index,
+                                       .disposition = CHY_DB_DISP_REVOKED,
+                                       .reason = CHY_CRL_REASON_SUPERSEDED,
+                                       .revoked_when = now,
+                                       .effective_when = now,
+                                       .invalidity_when = CHY_TIME_DEFAULT,
+                                       .was_disposition = rows[i].disposition};
+        w[i] = (struct chy_write){
+            .kind = CHY_WRITE_REVOKE, .revocation = &r[i], .soon = (size_t)(n - 1 - i)};
+        if (i + 1 < n) chy_store_write(store, &w[i]);
+    }
+    if (chy_store_write_wait(store, &w[n - 1], &err) != CHY_S_OK) die(&err);
+}
+
+/* Serials as the daemon would have made them in the seconds before. */
+static void write_rows(struct chy_store *store, struct chy_row *row, int32_t first, int32_t n,
+                       bool revoked)
+{
     static struct chy_write w[BATCH];
     static struct chy_row rows[BATCH];
     static uint8_t serial[BATCH][CHY_SERIAL_LEN];
@@ -151,6 +177,7 @@ static void write_rows(struct chy_store *store, struct chy_row *row, int32_t fir
             if (i + 1 < batch) chy_store_write(store, &w[i]);
         }
         if (chy_store_write_wait(store, &w[batch - 1], &err) != CHY_S_OK) die(&err);
+        if (revoked) revoke_rows(store, rows, batch, now);
         done += batch;
         if (done % (BATCH * 400) == 0 && isatty(2))
             fprintf(stderr, "\r\033[K  filling the database: %d rows", first + done);
@@ -158,7 +185,7 @@ static void write_rows(struct chy_store *store, struct chy_row *row, int32_t fir
     if (isatty(2)) fprintf(stderr, "\r\033[K");
 }
 
-void bench_target_fill(struct bench_target *t, int32_t rows)
+static void fill(struct bench_target *t, int32_t rows, bool revoked)
 {
     struct chy_err err = {0};
     struct chy_store *store = NULL;
@@ -171,10 +198,23 @@ void bench_target_fill(struct bench_target *t, int32_t rows)
     if (chy_store_open_sqlite(dir, 16384, &store, &err) != CHY_S_OK) die(&err);
     int32_t last = last_id(store);
     if (store->ops->get(store, last, &a, &row, &err) != CHY_S_OK) die(&err);
-    if (last < rows) {
-        if (store->ops->reserve_ids(store, rows - last, &first, &err) != CHY_S_OK) die(&err);
-        write_rows(store, &row, first, rows - last);
+    int32_t more = revoked ? rows : rows - last;
+    if (revoked) /* a CRL looks at none of it */
+        row.raw_certificate = row.raw_request = CHY_SPAN_STR("-");
+    if (more > 0) {
+        if (store->ops->reserve_ids(store, more, &first, &err) != CHY_S_OK) die(&err);
+        write_rows(store, &row, first, more, revoked);
     }
     chy_store_close(store);
     chy_arena_free(&a);
+}
+
+void bench_target_fill(struct bench_target *t, int32_t rows)
+{
+    fill(t, rows, false);
+}
+
+void bench_target_fill_revoked(struct bench_target *t, int32_t rows)
+{
+    fill(t, rows, true);
 }
