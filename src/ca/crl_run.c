@@ -128,7 +128,7 @@ static bool each_scope(struct chy_publisher *p, const struct chy_settings *s, ch
 
 struct due {
     bool is_delta;
-    chy_time at;
+    chy_time now, at;
 };
 
 /* Empty, and the last of its kind: where there are to be deltas again, it is none. */
@@ -142,6 +142,9 @@ static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32
 {
     struct due *d = arg;
     const struct chy_crl_kept *k = chy_crl_newest(p, key, shard, d->is_delta);
+    const struct chy_crl_kept *base = chy_crl_newest(p, key, shard, false);
+    /* A delta of nothing cannot be made: it comes with the next base. */
+    if (d->is_delta && (!base || base->record.next_update <= d->now)) return true;
     chy_time at = k && !is_shadow(k) ? due_of(k, s, d->is_delta) : 0;
     if (d->at == CHY_TIME_DEFAULT || at < d->at) d->at = at;
     return true;
@@ -149,9 +152,9 @@ static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32
 
 chy_time chy_crl_scheduled(struct chy_publisher *p, const struct chy_settings *s, bool is_delta)
 {
-    struct due d = {is_delta, CHY_TIME_DEFAULT};
+    struct due d = {is_delta, chy_now(p->ca->clock), CHY_TIME_DEFAULT};
     if (is_delta && !s->crl.delta_period.n) return CHY_TIME_DEFAULT;
-    (void)each_scope(p, s, chy_now(p->ca->clock), earlier, &d);
+    (void)each_scope(p, s, d.now, earlier, &d);
     return d.at;
 }
 
