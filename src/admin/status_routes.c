@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ocsp/ocsp.h"
 
 enum { METRICS_MAX = 16 << 20 };
 
@@ -220,6 +221,40 @@ static void process(struct chy_buf *b, struct chy_service *s)
     chy_buf_addf(b, "chancery_process_resident_bytes %llu\n", (unsigned long long)resident_bytes());
 }
 
+static void ocsp(struct chy_buf *b, const struct chy_service *s)
+{
+    struct chy_ocsp_counters c;
+    if (!s->ocsp) return;
+    chy_ocsp_counters(s->ocsp, &c);
+    const struct {
+        const char *status;
+        const uint64_t *n;
+    } rows[] = {{"good", c.good}, {"revoked", c.revoked}, {"unknown", c.unknown}};
+    head(b, "ocsp_responses_total", "counter", "Certificates that OCSP told about");
+    for (size_t i = 0; i < CHY_ARRAY_LEN(rows); i++) {
+        for (int way = CHY_OCSP_SIGNED; way <= CHY_OCSP_CACHED; way++) {
+            chy_buf_addf(b, "chancery_ocsp_responses_total{status=\"%s\",cached=\"%d\"} %llu\n",
+                         rows[i].status, way == CHY_OCSP_CACHED,
+                         (unsigned long long)rows[i].n[way]);
+        }
+    }
+    const struct {
+        const char *error;
+        uint64_t n;
+    } errors[] = {{"malformed", c.malformed},
+                  {"unauthorized", c.unauthorized},
+                  {"try_later", c.try_later},
+                  {"internal_error", c.internal_error}};
+    head(b, "ocsp_errors_total", "counter", "OCSP answers that say only that");
+    for (size_t i = 0; i < CHY_ARRAY_LEN(errors); i++)
+        chy_buf_addf(b, "chancery_ocsp_errors_total{error=\"%s\"} %llu\n", errors[i].error,
+                     (unsigned long long)errors[i].n);
+    head(b, "ocsp_cache_entries", "gauge", "OCSP answers kept");
+    chy_buf_addf(b, "chancery_ocsp_cache_entries %llu\n", (unsigned long long)c.entries);
+    head(b, "ocsp_cache_bytes", "gauge", "And their octets");
+    chy_buf_addf(b, "chancery_ocsp_cache_bytes %llu\n", (unsigned long long)c.octets);
+}
+
 void chy_admin_metrics(struct chy_exchange *x, void *service)
 {
     struct chy_service *s = service;
@@ -228,6 +263,7 @@ void chy_admin_metrics(struct chy_exchange *x, void *service)
     requests(&b, s);
     engine(&b, s);
     crls(&b, s);
+    ocsp(&b, s);
     process(&b, s);
     chy_exchange_reply_buf(x, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
     chy_buf_free(&b);

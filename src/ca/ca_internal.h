@@ -239,6 +239,8 @@ void chy_health_stop(struct chy_ca *ca);
 void chy_health_store_failed(struct chy_ca *ca, const struct chy_err *err);
 void chy_health_key_failed(struct chy_ca *ca, const struct chy_err *err);
 void chy_health_check_policy(struct chy_ca *ca); /* after a call overran its deadline */
+/* Is the clock to be trusted (P17)? */
+CHY_MUST_USE chy_hresult chy_health_clock(struct chy_ca *ca, struct chy_err *err);
 /* May it sign a CRL now? What stops issuing for other reasons does not stop that. */
 CHY_MUST_USE chy_hresult chy_health_may_publish(struct chy_ca *ca, struct chy_err *err);
 /* May it sign now? E.g. CERTSRV_E_SERVER_SUSPENDED with the reason. */

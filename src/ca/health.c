@@ -134,6 +134,16 @@ chy_hresult chy_health_may_issue(struct chy_ca *ca, struct chy_err *err)
     return chy_fail(err, code, "the CA does not issue: %s", h.text);
 }
 
+chy_hresult chy_health_clock(struct chy_ca *ca, struct chy_err *err)
+{
+    check_clock(ca);
+    if (!(atomic_load(&ca->trouble) & CHY_TROUBLE_CLOCK)) return CHY_S_OK;
+    pthread_mutex_lock(&ca->health_lock);
+    chy_hresult hr = chy_fail(err, CHY_CERTSRV_E_SERVER_SUSPENDED, "%s", ca->clock_error);
+    pthread_mutex_unlock(&ca->health_lock);
+    return hr;
+}
+
 chy_hresult chy_health_may_publish(struct chy_ca *ca, struct chy_err *err)
 {
     check_clock(ca);

@@ -359,6 +359,8 @@ chy_hresult chy_ca_ocsp_signer(struct chy_ca *ca, int32_t key_index,
     chy_settings_unref(s);
     if (!a)
         return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND, "OCSP: this CA has no key %d", key_index);
+    chy_hresult hr = chy_health_clock(ca, err);
+    if (hr != CHY_S_OK) return hr;
     struct held *h = find(ca, a, by_ca_key, err);
     if (!h) return err->code;
     *out = &h->signer;

@@ -169,7 +169,9 @@ static chy_hresult make_responder(struct chy_daemon *d, struct chy_err *err)
                                              .ca = d->service.ca,
                                              .n_cas = d->service.n_cas,
                                              .clock = &chy_system_clock};
-    return chy_ocsp_new(&options, &d->ocsp, err);
+    chy_hresult hr = chy_ocsp_new(&options, &d->ocsp, err);
+    d->service.ocsp = d->ocsp;
+    return hr;
 }
 
 chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)

@@ -9,9 +9,11 @@
 
 enum { CHY_SERVICE_MAX_CAS = 64 };
 
+struct chy_ocsp;
 struct chy_service {
     struct chy_net *net;
     struct chy_workers *workers;
+    struct chy_ocsp *ocsp;   /* the responder; NULL: none */
     struct chy_bound *bound; /* routes that run on a worker; freed by chy_service_fini */
     struct chy_ca *ca[CHY_SERVICE_MAX_CAS]; /* the first is the default */
     size_t n_cas;

@@ -13,7 +13,7 @@ BEGIN {
     allow["net"] = "base net"
     allow["ocsp"] = "base pki key store module ca net ocsp"
     allow["enrol"] = "base pki key store module ca net enrol"
-    allow["admin"] = "base pki key store module ca net enrol admin"
+    allow["admin"] = "base pki key store module ca net ocsp enrol admin"
     allow["daemon"] = "base pki key store module ca net ocsp enrol admin daemon"
     allow["client"] = "base client"
     allow["cli"] = "base pki key store module ca client cli"
