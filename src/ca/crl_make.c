@@ -1,6 +1,7 @@
 /* A CRL of any size in bounded memory (RFC 5280 5). The length of the whole stands in front of it,
  * and the hash begins there: so the entries are laid down first, in blocks, and then read twice, to
- * be linted and hashed, and to be copied behind the head into the file that is kept. */
+ * be linted and hashed, and to be copied behind the head into the file that is kept. The first
+ * blocks stay in memory, the others lie in a file without a name. */
 #include "ca/crl_make.h"
 
 #include <errno.h>
@@ -12,13 +13,21 @@
 #include "pki/crl.h"
 #include "pki/lint_status.h"
 
-enum { BLOCK = 256 << 10, ENTRY_MAX = 512, PARTS_MAX = 1 << 20, URL_TEXT_MAX = 65536 };
+enum {
+    BLOCK = 256 << 10,
+    BLOCKS_MAX = 96,
+    ENTRY_MAX = 512,
+    PARTS_MAX = 1 << 20,
+    URL_TEXT_MAX = 65536
+};
 
 struct work {
     const struct chy_crl_making *m;
     struct chy_crl_view view;
     struct chy_buf block; /* entries not yet laid down, or a block read back */
-    int spool;            /* blocks, each behind its length in four octets; -1: all fits into one */
+    struct chy_buf kept[BLOCKS_MAX];
+    size_t n_kept;
+    int spool; /* further blocks, each behind its length in four octets; -1: there are none */
     off_t spooled;
     uint64_t entries_len;
     int64_t n;
@@ -69,6 +78,11 @@ static chy_hresult lay_down(struct work *w)
     uint32_t n = (uint32_t)w->block.n;
     if (w->block.failed) return chy_buf_done(&w->block, "CRL", w->err);
     if (!n) return CHY_S_OK;
+    if (w->n_kept < BLOCKS_MAX) {
+        w->kept[w->n_kept++] = w->block;
+        chy_buf_init(&w->block, BLOCK);
+        return CHY_S_OK;
+    }
     if (w->spool < 0) {
         chy_hresult hr = open_spool(w);
         if (hr != CHY_S_OK) return hr;
@@ -111,36 +125,48 @@ static chy_hresult collect(struct work *w)
         hr = store->ops->revoked(store, &scope, add_entry, w, w->err);
     }
     if (hr == CHY_S_OK) hr = w->hr;
-    if (hr == CHY_S_OK && w->spool >= 0) hr = lay_down(w);
-    return hr;
+    return hr == CHY_S_OK ? lay_down(w) : hr;
 }
 
-/* The next block, from the spool or the one in memory. False: there is no more, or w->hr says why.
- */
-static bool next_block(struct work *w, off_t *pos)
+struct cursor {
+    size_t kept;
+    off_t spooled;
+};
+
+static bool read_block(struct work *w, off_t at, uint32_t *n)
 {
-    uint32_t n = 0;
-    if (w->spool < 0) {
-        bool first = *pos == 0 && w->block.n > 0;
-        *pos = 1;
-        return first;
-    }
-    if (*pos >= w->spooled) return false;
-    chy_buf_reset(&w->block);
-    bool ok = pread(w->spool, &n, sizeof(n), *pos) == (ssize_t)sizeof(n) && n <= BLOCK &&
-              chy_buf_reserve(&w->block, n);
     size_t got = 0;
-    while (ok && got < n) {
+    chy_buf_reset(&w->block);
+    if (pread(w->spool, n, sizeof(*n), at) != (ssize_t)sizeof(*n) || *n > BLOCK ||
+        !chy_buf_reserve(&w->block, *n))
+        return false;
+    while (got < *n) {
         ssize_t k =
-            pread(w->spool, w->block.p + got, n - got, *pos + (off_t)sizeof(n) + (off_t)got);
+            pread(w->spool, w->block.p + got, *n - got, at + (off_t)sizeof(*n) + (off_t)got);
         if (k < 0 && errno == EINTR) continue;
-        ok = k > 0;
-        if (ok) got += (size_t)k;
+        if (k <= 0) return false;
+        got += (size_t)k;
     }
     w->block.n = got;
-    *pos += (off_t)sizeof(n) + (off_t)n;
-    if (!ok) w->hr = chy_fail_errno(w->err, "%s/crl: the entries of a CRL", w->m->ca->dir);
-    return ok;
+    return true;
+}
+
+/* False: there is no more, or w->hr says why not. */
+static bool next_block(struct work *w, struct cursor *c, struct chy_span *out)
+{
+    uint32_t n = 0;
+    if (c->kept < w->n_kept) {
+        *out = chy_buf_span(&w->kept[c->kept++]);
+        return true;
+    }
+    if (c->spooled >= w->spooled) return false;
+    if (!read_block(w, c->spooled, &n)) {
+        w->hr = chy_fail_errno(w->err, "%s/crl: the entries of a CRL", w->m->ca->dir);
+        return false;
+    }
+    c->spooled += (off_t)sizeof(n) + (off_t)n;
+    *out = chy_buf_span(&w->block);
+    return true;
 }
 
 /* ---- extensions ---- */
@@ -242,13 +268,14 @@ static chy_hresult sign(struct work *w)
     const struct chy_crl_making *m = w->m;
     struct chy_lint_report report;
     struct chy_lint_crl lint;
-    off_t pos = 0;
+    struct cursor at = {0};
+    struct chy_span block;
     chy_lint_crl_begin(&lint, chy_buf_span(&w->head), &m->authority->lint, &report);
     chy_hresult hr = chy_signer_start(m->signer, w->err);
     if (hr == CHY_S_OK) hr = chy_signer_more(m->signer, chy_buf_span(&w->head), w->err);
-    while (hr == CHY_S_OK && next_block(w, &pos)) {
-        chy_lint_crl_entries(&lint, chy_buf_span(&w->block));
-        hr = chy_signer_more(m->signer, chy_buf_span(&w->block), w->err);
+    while (hr == CHY_S_OK && next_block(w, &at, &block)) {
+        chy_lint_crl_entries(&lint, block);
+        hr = chy_signer_more(m->signer, block, w->err);
     }
     if (hr == CHY_S_OK) hr = w->hr;
     if (hr == CHY_S_OK) hr = chy_signer_more(m->signer, chy_buf_span(&w->tail), w->err);
@@ -279,13 +306,14 @@ static chy_hresult assemble(struct work *w, uint64_t *tbs_len)
 static chy_hresult write_file(struct work *w, const char *path, int64_t *size)
 {
     struct chy_file_out f;
-    off_t pos = 0;
+    struct cursor at = {0};
+    struct chy_span block;
     chy_hresult hr = chy_file_begin(&f, path, 0644, w->err);
     if (hr != CHY_S_OK) return hr;
     if (hr == CHY_S_OK) hr = chy_file_more(&f, chy_buf_span(&w->outer_head), w->err);
     if (hr == CHY_S_OK) hr = chy_file_more(&f, chy_buf_span(&w->head), w->err);
-    while (hr == CHY_S_OK && next_block(w, &pos))
-        hr = chy_file_more(&f, chy_buf_span(&w->block), w->err);
+    while (hr == CHY_S_OK && next_block(w, &at, &block))
+        hr = chy_file_more(&f, block, w->err);
     if (hr == CHY_S_OK) hr = w->hr;
     if (hr == CHY_S_OK) hr = chy_file_more(&f, chy_buf_span(&w->tail), w->err);
     if (hr == CHY_S_OK) hr = chy_file_more(&f, chy_buf_span(&w->outer_tail), w->err);
@@ -360,6 +388,8 @@ chy_hresult chy_crl_make(const struct chy_crl_making *m, struct chy_crl_record *
     if (hr == CHY_S_OK) hr = make(&w, out);
     out->sign_us = chy_monotonic(&chy_system_clock) - since;
     if (w.spool >= 0) close(w.spool);
+    for (size_t i = 0; i < w.n_kept; i++)
+        chy_buf_free(&w.kept[i]);
     chy_buf_free(&w.block);
     chy_buf_free(&w.urls);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
