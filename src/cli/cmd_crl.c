@@ -66,7 +66,10 @@ static void print_table(struct chy_cli *cli, const cJSON *v)
                                          "THIS UPDATE", "NEXT UPDATE", "STATE",   NULL};
     const cJSON *c;
     struct chy_table *t = chy_table_new(titles);
-    cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(v, "crls")) add_row(t, cli, c);
+    cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(v, "crls"))
+    {
+        add_row(t, cli, c);
+    }
     chy_table_print(t, cli);
     chy_table_free(t);
     fflush(cli->out);
