@@ -15,8 +15,7 @@ chy_hresult chy_body_time(const cJSON *v, const char *key, chy_time *out, struct
         if (!chy_json_int(v, key, &number, err)) return err->code;
         snprintf(text, sizeof(text), "%lld", (long long)number);
     }
-    if (chy_time_parse(cJSON_IsString(t) ? t->valuestring : text, out))
-        return CHY_S_OK;
+    if (chy_time_parse(cJSON_IsString(t) ? t->valuestring : text, out)) return CHY_S_OK;
     return chy_fail(err, CHY_E_INVALIDARG,
                     "JSON: \"%s\" is to be a time such as 2026-11-21T07:00:00Z", key);
 }
