@@ -258,6 +258,7 @@ void chy_publisher_stop(struct chy_ca *ca);
 void chy_publisher_free(struct chy_ca *ca);
 void chy_publisher_poke(struct chy_ca *ca);    /* settings or the clock changed: look again */
 void chy_publisher_revoked(struct chy_ca *ca); /* a certificate's standing changed */
+void chy_publisher_retry(struct chy_ca *ca);   /* what kept it from publishing is over */
 /* What of publishing works less than it should, as text behind what is there. */
 void chy_publisher_warnings(struct chy_ca *ca, char *out, size_t cap);
 /* The shard of a certificate about to be issued. */

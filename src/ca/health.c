@@ -27,6 +27,7 @@ static void set_trouble(struct chy_ca *ca, uint32_t bit, char *slot, size_t cap,
 static void clear_trouble(struct chy_ca *ca, uint32_t bit)
 {
     if (!(atomic_fetch_and(&ca->trouble, ~bit) & bit)) return;
+    if (bit & (CHY_TROUBLE_CLOCK | CHY_TROUBLE_STORE)) chy_publisher_retry(ca);
     if (!atomic_load(&ca->trouble))
         chy_log(CHY_LOG_LEVEL_WARNING, "ca.resumed", "ca", chy_ca_name(ca), NULL);
 }

@@ -14,7 +14,7 @@ enum {
     FIRST_WAIT_S = 10,
     IDLE_MS = 30000,
     RETRY_FIRST_S = 1,
-    RETRY_LAST_S = 600,
+    RETRY_LAST_S = 60,
     COST_FACTOR = 10
 };
 
@@ -32,6 +32,18 @@ void chy_publisher_poke(struct chy_ca *ca)
     struct chy_publisher *p = ca->publisher;
     if (!p) return;
     pthread_mutex_lock(&p->lock);
+    p->poked = true;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void chy_publisher_retry(struct chy_ca *ca)
+{
+    struct chy_publisher *p = ca->publisher;
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    if (p->retry_at) p->retry_at = chy_monotonic(&chy_system_clock);
+    p->failures = 0;
     p->poked = true;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
@@ -130,7 +142,10 @@ static void note_outcome(struct chy_publisher *p, const struct chy_crl_result *r
         for (unsigned i = 1; i < p->failures && s < RETRY_LAST_S; i++)
             s *= 2;
         if (s > RETRY_LAST_S) s = RETRY_LAST_S;
-        p->retry_at = chy_monotonic(&chy_system_clock) + s * CHY_US_PER_S;
+        int64_t wait = s * CHY_US_PER_S;
+        if (wait < COST_FACTOR * p->last_cost_us) wait = COST_FACTOR * p->last_cost_us;
+        p->retry_at = chy_monotonic(&chy_system_clock) + wait;
+        p->is_unmade = !r->made;
     }
     p->is_first_done = true;
     pthread_cond_broadcast(&p->first);
@@ -189,28 +204,24 @@ static void note_effective(struct chy_publisher *p, chy_time now)
     }
 }
 
-static bool is_waiting_to_retry(struct chy_publisher *p)
-{
-    pthread_mutex_lock(&p->lock);
-    bool yes = p->retry_at && p->retry_at > chy_monotonic(&chy_system_clock);
-    pthread_mutex_unlock(&p->lock);
-    return yes;
-}
-
+/* What could not be made waits for its turn, with all that there is to tell. What lacks only in
+ * some place holds up nothing else: the other places are as current as ever. */
 static void run_due(struct chy_publisher *p, const struct chy_settings *s, chy_time now)
 {
     struct chy_crl_order order = {.shard = CHY_CRL_SHARD_ANY, .next_update = CHY_TIME_DEFAULT};
     struct chy_crl_result r = {.status = CHY_S_OK};
-    if (is_waiting_to_retry(p)) return;
+    pthread_mutex_lock(&p->lock);
+    bool again = p->retry_at != 0, is_unmade = p->is_unmade;
+    bool waits = again && p->retry_at > chy_monotonic(&chy_system_clock);
+    pthread_mutex_unlock(&p->lock);
+    if (waits && is_unmade) return;
     bool for_revoked = revoked_due_in(p, s) == 0;
     bool delta_only = s->crl.on_revoke == CHY_ON_REVOKE_DELTA && s->crl.delta_period.n;
-    pthread_mutex_lock(&p->lock);
-    bool again = p->retry_at != 0;
-    pthread_mutex_unlock(&p->lock);
     if (chy_crl_is_due(p, s, now, false) || (for_revoked && !delta_only))
         order.flags = CHY_CA_CRL_BASE;
-    else if (again)
-        order.flags = chy_crl_has_unplaced(p) ? CHY_CA_CRL_REPUBLISH : CHY_CA_CRL_BASE;
+    else if (again && !waits)
+        order.flags =
+            !is_unmade && chy_crl_has_unplaced(p) ? CHY_CA_CRL_REPUBLISH : CHY_CA_CRL_BASE;
     else if (chy_crl_is_due(p, s, now, true) || for_revoked)
         order.flags = CHY_CA_CRL_DELTA;
     if (!order.flags) return;
@@ -237,8 +248,8 @@ static int64_t wait_ms(struct chy_publisher *p, const struct chy_settings *s, ch
     pthread_mutex_lock(&p->lock);
     if (p->retry_at) {
         int64_t left = p->retry_at - chy_monotonic(&chy_system_clock);
-        ms = left > 0 ? left / 1000 + 1 : 0;
-        if (ms > IDLE_MS) ms = IDLE_MS;
+        int64_t retry_ms = left > 0 ? left / 1000 + 1 : 0;
+        ms = least(p->is_unmade ? IDLE_MS : ms, retry_ms);
     }
     pthread_mutex_unlock(&p->lock);
     return ms;

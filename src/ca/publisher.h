@@ -39,6 +39,7 @@ struct chy_publisher {
     char error[256];   /* of the last run; "": it went well */
     unsigned failures; /* in a row */
     int64_t retry_at;  /* monotonic; 0: none is to be tried again */
+    bool is_unmade;    /* it made no CRLs; else they lack in some place */
 
     atomic_int shards_ready; /* CRLs of so many shards are there: certificates may name them */
 
