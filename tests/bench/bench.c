@@ -192,6 +192,22 @@ static void measure_revocation(enum level level)
     figure("memory, 10 M entries to 1 M", ten.crl_rss_mib / one.crl_rss_mib, 1.2, true);
 }
 
+static void measure_ocsp(void)
+{
+    struct bench_ocsp o;
+    progress("OCSP", 64);
+    if (!bench_ocsp(&o)) {
+        fprintf(stderr, "bench: OCSP is not measured: nginx and wrk are needed\n");
+        return;
+    }
+    figure("nginx, files per second", o.nginx, 0, true);
+    figure("OCSP cached, answers per second", o.cached, 0, true);
+    figure("OCSP cached to nginx", o.cached / o.nginx, 1, false);
+    figure("OCSP signed, answers per second", o.signed_, 0, true);
+    figure("OCSP signed, CPU us", o.signed_us, 0, true);
+    figure("OCSP signed to nginx", o.signed_ / o.nginx, 0.5, false);
+}
+
 static bool met(const struct figure *f)
 {
     return f->bound <= 0 || (f->at_most ? f->value <= f->bound : f->value >= f->bound);
@@ -269,6 +285,7 @@ int main(int argc, char **argv)
     if (strstr("checks", only)) measure_checks();
     if (strstr("start", only)) measure_start();
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
+    if (strstr("ocsp", only)) measure_ocsp();
     if (level != QUICK && strstr("revocation", only)) measure_revocation(level);
     if (isatty(2)) fprintf(stderr, "\r\033[K");
     print_table();

@@ -67,6 +67,14 @@ struct bench_revocation {
 };
 void bench_revocation(struct bench_revocation *out, int32_t revoked, bool with_bulk);
 
+/* ocsp.c: answers per second, of a web server with a file of that size, of what was kept, of what
+ * is signed for each; false: nginx or wrk is not here. */
+struct bench_ocsp {
+    double nginx, cached, signed_;
+    double signed_us; /* CPU of the daemon for each that it signs */
+};
+bool bench_ocsp(struct bench_ocsp *out);
+
 /* start.c: milliseconds until a throwaway is ready, and of one `openssl req -x509`; medians. */
 void bench_start(unsigned rounds, double *throwaway_ms, double *openssl_ms);
 
