@@ -253,6 +253,15 @@ static void check_was_seen(const struct world *w, const struct chy_crl_record *r
     }
 }
 
+/* A base that another replaced before it could be read: what it must have said is believed. */
+static void believe_base(struct world *w, const struct chy_crl_record *r)
+{
+    for (size_t i = 0; i < w->n_certs; i++) {
+        struct known_cert *c = &w->cert[i];
+        if (r->this_publish > c->not_after && cert_is_on(w, c, r, false)) c->seen_expired = true;
+    }
+}
+
 static void check_base(struct world *w, struct known_crl *k)
 {
     bool exclusive = w->rules.flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE;
@@ -418,6 +427,7 @@ void check_new_crls(struct world *w)
         w->crls_made++;
         if (!is_newest(w, k, f)) {
             w->crls_unseen++;
+            if (!r->is_delta) believe_base(w, r);
             continue;
         }
         read_file(w, k);
