@@ -345,7 +345,8 @@ static struct held *find(struct chy_ca *ca, const struct chy_authority *a, bool 
         atomic_fetch_add(&h->refs, 1);
         put(s, a->key_index, h);
     }
-    bool wanted = !by_ca_key && (!h->is_delegated || now >= h->renew_at);
+    /* An older key must not use up the turn of the newest, the only one that issues. */
+    bool wanted = !by_ca_key && a == chy_ca_current(ca) && (!h->is_delegated || now >= h->renew_at);
     if (wanted && may_ask(s, now)) ask(ca, a);
     return h;
 }
