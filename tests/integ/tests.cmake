@@ -1,4 +1,4 @@
-# The built daemon from outside: every test_*.py here is one test, in need of the standard library, openssl and certtool.
+# The built daemon from outside: every test_*.py here is one test, in need of the standard library, openssl, GnuTLS and NSS.
 # One that reads CHANCERY_SLOW runs a second time among the slow tests, with it set; a slow_*.py or slow_*.sh only there.
 # "ALONE" in a file's first lines: it measures, so nothing else runs beside it.
 find_program(PYTHON3 python3 REQUIRED)
