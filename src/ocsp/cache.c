@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHARDS = 16, COUNTERS = 65536 };
+enum { SHARDS = 16, COUNTERS = 65536, FOREIGN = COUNTERS };
 
 struct entry {
     struct entry *next;          /* of the bucket */
@@ -30,7 +30,7 @@ struct chy_ocsp_cache {
     size_t max_entries, max_octets;
     uint64_t key[2]; /* nobody outside can choose who shares a bucket */
     atomic_uint epoch;
-    atomic_uint counter[COUNTERS];
+    atomic_uint counter[COUNTERS + 1];
 };
 
 /* SipHash-1-3 (Aumasson, Bernstein): short inputs, a secret key. */
@@ -182,15 +182,29 @@ void chy_ocsp_cache_free(struct chy_ocsp_cache *c)
     chy_free(c);
 }
 
+static struct chy_ocsp_mark mark_of(struct chy_ocsp_cache *c, uint32_t slot)
+{
+    return (struct chy_ocsp_mark){slot, atomic_load(&c->counter[slot]), atomic_load(&c->epoch)};
+}
+
 struct chy_ocsp_mark chy_ocsp_cache_mark(struct chy_ocsp_cache *c, struct chy_span serial)
 {
-    uint32_t slot = (uint32_t)(hash_of(c, serial) % COUNTERS);
-    return (struct chy_ocsp_mark){slot, atomic_load(&c->counter[slot]), atomic_load(&c->epoch)};
+    return mark_of(c, (uint32_t)(hash_of(c, serial) % COUNTERS));
+}
+
+struct chy_ocsp_mark chy_ocsp_cache_mark_foreign(struct chy_ocsp_cache *c)
+{
+    return mark_of(c, FOREIGN);
 }
 
 void chy_ocsp_cache_changed(struct chy_ocsp_cache *c, struct chy_span serial)
 {
     atomic_fetch_add(&c->counter[hash_of(c, serial) % COUNTERS], 1);
+}
+
+void chy_ocsp_cache_changed_foreign(struct chy_ocsp_cache *c)
+{
+    atomic_fetch_add(&c->counter[FOREIGN], 1);
 }
 
 void chy_ocsp_cache_flush(struct chy_ocsp_cache *c)

@@ -4,7 +4,8 @@
  * What was said of a certificate is void as soon as its standing changes. Each serial has a counter
  * (some share one): a change moves it, and an entry counts only while the counter is where it was
  * before the standing was read. So a change needs no lock, and an answer that was being made from
- * the old standing is void before it is put. Thread: any. */
+ * the old standing is void before it is put. The certificates of foreign CAs have one counter
+ * together. Thread: any. */
 #ifndef CHY_OCSP_CACHE_H
 #define CHY_OCSP_CACHE_H
 
@@ -33,8 +34,11 @@ void chy_ocsp_cache_free(struct chy_ocsp_cache *c);
 
 /* Where the serial's counter stands: to be taken before its standing is read. */
 struct chy_ocsp_mark chy_ocsp_cache_mark(struct chy_ocsp_cache *c, struct chy_span serial);
+/* Where that of all foreign CAs stands: to be taken before their CRLs are asked. */
+struct chy_ocsp_mark chy_ocsp_cache_mark_foreign(struct chy_ocsp_cache *c);
 /* What was said of it no longer counts. Any thread; never waits. */
 void chy_ocsp_cache_changed(struct chy_ocsp_cache *c, struct chy_span serial);
+void chy_ocsp_cache_changed_foreign(struct chy_ocsp_cache *c);
 /* The same of all. */
 void chy_ocsp_cache_flush(struct chy_ocsp_cache *c);
 
