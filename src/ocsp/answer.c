@@ -5,7 +5,13 @@
 #include "ocsp/ocsp_int.h"
 #include "pki/lint_status.h"
 
-enum { TBS_MAX = 32768, SIGNATURE_MAX = 8192, LOG_EVERY_US = 1000000 };
+enum {
+    TBS_MAX = 32768,
+    SIGNATURE_MAX = 8192,
+    LOG_EVERY_US = 1000000,
+    FOREIGN_IDS_MAX = 16,
+    FOREIGN_NONCE_MAX = 32
+};
 
 void chy_ocsp_answer_init(struct chy_ocsp_answer *a)
 {
@@ -28,6 +34,7 @@ struct making {
     const struct chy_ocsp_request *q;
     struct chy_ocsp_answer *a;
     struct chy_ocsp_issuer issuer;
+    struct chy_ocsp_foreign *foreign; /* instead of the issuer */
     struct chy_ca_ocsp_settings set;
     const struct chy_ocsp_signer *signer;
     struct chy_ocsp_single single[CHY_OCSP_MAX_IDS];
@@ -48,7 +55,8 @@ static void log_trouble(const struct making *m, const char *event)
     int64_t last = atomic_load(&m->o->logged);
     if (last && now - last < LOG_EVERY_US) return;
     if (atomic_compare_exchange_strong(&m->o->logged, &last, now))
-        chy_log(CHY_LOG_LEVEL_ERROR, event, "ca", chy_ca_name(m->issuer.ca), "error", m->err.text,
+        chy_log(CHY_LOG_LEVEL_ERROR, event, "ca",
+                m->foreign ? m->foreign->name : chy_ca_name(m->issuer.ca), "error", m->err.text,
                 NULL);
 }
 
@@ -66,13 +74,26 @@ static enum chy_ocsp_status trouble(const struct making *m, chy_hresult hr)
     }
 }
 
+static enum chy_ocsp_status find_foreign(struct making *m)
+{
+    m->a->mark = chy_ocsp_cache_mark_foreign(m->o->cache);
+    chy_hresult hr = chy_ocsp_foreigners_find(&m->o->foreign, &m->q->id[0], &m->foreign, &m->err);
+    if (hr < CHY_S_OK) return CHY_OCSP_TRY_LATER;
+    if (hr == CHY_S_FALSE || m->q->n > FOREIGN_IDS_MAX) return CHY_OCSP_UNAUTHORIZED;
+    for (size_t i = 1; i < m->q->n; i++) {
+        if (!chy_ocsp_foreign_is(m->foreign, &m->q->id[i])) return CHY_OCSP_UNAUTHORIZED;
+    }
+    m->set = (struct chy_ca_ocsp_settings){.nonce_max = FOREIGN_NONCE_MAX, .enabled = true};
+    return chy_ocsp_clock_trouble(m->o, NULL) ? CHY_OCSP_TRY_LATER : CHY_OCSP_SUCCESSFUL;
+}
+
 /* All certificates asked about are of one issuer: one signer answers (RFC 6960 4.2.2.2). */
 static enum chy_ocsp_status find_issuer(struct making *m)
 {
     for (size_t i = 0; i < m->q->n; i++) {
         struct chy_ocsp_issuer issuer;
         chy_hresult hr = chy_ocsp_issuers_find(&m->o->issuers, &m->q->id[i], &issuer, &m->err);
-        if (hr == CHY_S_FALSE) return CHY_OCSP_UNAUTHORIZED;
+        if (hr == CHY_S_FALSE) return i ? CHY_OCSP_UNAUTHORIZED : find_foreign(m);
         if (hr != CHY_S_OK) return CHY_OCSP_TRY_LATER;
         if (i && !chy_ocsp_same_issuer(&issuer, &m->issuer)) return CHY_OCSP_UNAUTHORIZED;
         m->issuer = issuer;
@@ -83,16 +104,39 @@ static enum chy_ocsp_status find_issuer(struct making *m)
     return chy_ocsp_clock_trouble(m->o, m->issuer.ca) ? CHY_OCSP_TRY_LATER : CHY_OCSP_SUCCESSFUL;
 }
 
+static enum chy_ocsp_status not_now(struct making *m, const char *what)
+{
+    chy_fail(&m->err, CHY_CERTSRV_E_SERVER_SUSPENDED, "%s", what);
+    log_trouble(m, "ocsp.foreign.silent");
+    return CHY_OCSP_TRY_LATER;
+}
+
+/* What the CRL tells is told while it holds. */
+static enum chy_ocsp_status check_foreign(struct making *m)
+{
+    const struct chy_ocsp_foreign *f = m->foreign;
+    if (f->signer_revoked) return not_now(m, "the signer is revoked by the CRL");
+    if (m->produced >= f->next_update) return not_now(m, "the CRL is past its nextUpdate");
+    if (m->produced < f->this_update) return not_now(m, "the CRL's thisUpdate lies ahead");
+    return CHY_OCSP_SUCCESSFUL;
+}
+
 static enum chy_ocsp_status find_signer(struct making *m)
 {
-    chy_hresult hr = chy_ca_ocsp_signer(m->issuer.ca, m->issuer.key_index, &m->signer, &m->err);
+    chy_hresult hr = CHY_S_OK;
+    if (m->foreign) {
+        m->signer = &m->foreign->signer;
+    } else {
+        hr = chy_ca_ocsp_signer(m->issuer.ca, m->issuer.key_index, &m->signer, &m->err);
+    }
     if (hr != CHY_S_OK) {
         m->signer = NULL;
         return trouble(m, hr);
     }
     /* At least a second is left to say something for. */
     bool holds = m->now >= m->signer->not_before && second_of(m->signer->not_after) > m->produced;
-    return holds ? CHY_OCSP_SUCCESSFUL : CHY_OCSP_TRY_LATER;
+    if (!holds) return CHY_OCSP_TRY_LATER;
+    return m->foreign ? check_foreign(m) : CHY_OCSP_SUCCESSFUL;
 }
 
 /* P10: only what the database knows as issued by this very key is good. */
@@ -140,6 +184,30 @@ static enum chy_ocsp_status look_up(struct making *m, size_t i)
     return CHY_OCSP_SUCCESSFUL;
 }
 
+/* Nobody tells us what a foreign CA has issued: good is what its CRL does not revoke, as of then.
+ */
+static void look_up_foreign(struct making *m, size_t i)
+{
+    const struct chy_ocsp_foreign *f = m->foreign;
+    const chy_time signer_end = second_of(m->signer->not_after);
+    struct chy_crl_entry e;
+    bool revoked = chy_ocsp_foreign_revoked(f, m->q->id[i].serial, &e);
+    m->single[i] = (struct chy_ocsp_single){
+        .id = m->q->id[i].der,
+        .status = revoked ? CHY_OCSP_REVOKED : CHY_OCSP_GOOD,
+        .this_update = f->this_update,
+        .next_update = f->next_update < signer_end ? f->next_update : signer_end,
+        .archive_cutoff = CHY_TIME_DEFAULT};
+    if (revoked) {
+        /* It is on the list, and so revoked by now, whatever date stands there. */
+        m->single[i].revoked = e.revoked < m->produced ? e.revoked : m->produced;
+        m->single[i].reason = e.reason;
+    }
+    m->a->told[i] = (uint8_t)m->single[i].status;
+    m->a->this_update = m->single[i].this_update;
+    m->a->next_update = m->single[i].next_update;
+}
+
 /* RFC 9654 2.1: a length that we do not repeat is passed over. */
 static bool repeats_nonce(const struct making *m)
 {
@@ -183,10 +251,17 @@ static enum chy_ocsp_status make(struct making *m)
     if (status == CHY_OCSP_SUCCESSFUL) status = find_signer(m);
     a->this_update = m->produced;
     a->next_update = INT64_MAX;
-    for (size_t i = 0; i < m->q->n && status == CHY_OCSP_SUCCESSFUL; i++)
-        status = look_up(m, i);
+    for (size_t i = 0; i < m->q->n && status == CHY_OCSP_SUCCESSFUL; i++) {
+        if (m->foreign) {
+            look_up_foreign(m, i);
+        } else {
+            status = look_up(m, i);
+        }
+    }
     if (status != CHY_OCSP_SUCCESSFUL) return status;
     a->n = m->q->n;
+    a->fresh_until =
+        m->foreign ? a->next_update : a->this_update + (a->next_update - a->this_update) / 2;
     /* What is not known may be issued at any time, and whoever likes can ask for it. */
     a->may_keep = m->q->n == 1 && m->single[0].status != CHY_OCSP_UNKNOWN && !repeats_nonce(m);
     a->nonce_max = m->set.nonce_max;
@@ -203,6 +278,7 @@ void chy_ocsp_make_answer(struct chy_ocsp *o, const struct chy_ocsp_request *q,
     m.q = q;
     m.a = a;
     m.signer = NULL;
+    m.foreign = NULL;
     m.err = (struct chy_err){.code = CHY_S_OK};
     chy_buf_reset(&a->tbs);
     chy_buf_reset(&a->signature);
@@ -214,5 +290,9 @@ void chy_ocsp_make_answer(struct chy_ocsp *o, const struct chy_ocsp_request *q,
     m.now = chy_now(o->clock);
     m.produced = second_of(m.now);
     a->status = make(&m);
-    if (m.signer) chy_ca_ocsp_signer_unref(m.signer);
+    if (m.foreign) {
+        chy_ocsp_foreign_unref(m.foreign);
+    } else if (m.signer) {
+        chy_ca_ocsp_signer_unref(m.signer);
+    }
 }

@@ -39,12 +39,13 @@ static void watch(void *arg)
     changed = changed || certs != o->certs;
     o->certs = certs;
     if (changed) chy_ocsp_cache_flush(o->cache);
+    chy_ocsp_foreigners_look(&o->foreign);
 }
 
 bool chy_ocsp_clock_trouble(const struct chy_ocsp *o, const struct chy_ca *ca)
 {
     for (size_t i = 0; i < o->issuers.n_cas; i++) {
-        if (o->issuers.ca[i] == ca) return atomic_load(&o->clock_trouble[i]);
+        if ((!ca || o->issuers.ca[i] == ca) && atomic_load(&o->clock_trouble[i])) return true;
     }
     return false;
 }
@@ -61,7 +62,9 @@ chy_hresult chy_ocsp_new(const struct chy_ocsp_options *options, struct chy_ocsp
     chy_ocsp_issuers_init(&o->issuers, options->ca, options->n_cas);
     chy_ocsp_queue_init(o);
     o->cache = chy_ocsp_cache_new(CHY_OCSP_ENTRIES, CHY_OCSP_OCTETS, err);
-    chy_hresult hr = o->cache ? CHY_S_OK : err->code;
+    chy_hresult hr = chy_ocsp_foreigners_init(&o->foreign, options->foreign_dir, o->workers,
+                                              o->clock, o->cache, err);
+    if (!o->cache) hr = err->code;
     if (hr == CHY_S_OK) hr = chy_ocsp_http_register(o, err);
     if (hr == CHY_S_OK) hr = chy_net_every(o->net, WATCH_MS, watch, o, err);
     if (hr != CHY_S_OK) {
@@ -77,13 +80,16 @@ chy_hresult chy_ocsp_new(const struct chy_ocsp_options *options, struct chy_ocsp
 
 void chy_ocsp_stop(struct chy_ocsp *o)
 {
-    if (o) chy_ocsp_queue_stop(o);
+    if (!o) return;
+    chy_ocsp_queue_stop(o);
+    chy_ocsp_foreigners_stop(&o->foreign);
 }
 
 void chy_ocsp_free(struct chy_ocsp *o)
 {
     if (!o) return;
     chy_ocsp_queue_fini(o);
+    chy_ocsp_foreigners_fini(&o->foreign);
     chy_ocsp_issuers_fini(&o->issuers);
     chy_ocsp_cache_free(o->cache);
     chy_buf_free(&o->scratch);

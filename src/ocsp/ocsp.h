@@ -1,5 +1,5 @@
 /* The OCSP responder (RFC 6960, 5019, 9654): POST /ocsp and GET /ocsp/… on every listener, for all
- * keys of all CAs of the daemon.
+ * keys of all CAs of the daemon, and for the foreign CAs of a folder (foreign.h).
  *
  * An answer that is kept is given on the loop; any other is made on a worker, from the standing
  * that the database has then. A change of a standing is acknowledged after what was kept of it has
@@ -18,6 +18,7 @@ struct chy_ocsp_options {
     struct chy_ca *const *ca; /* copied; open until chy_ocsp_stop has returned */
     size_t n_cas;
     const struct chy_clock *clock;
+    const char *foreign_dir; /* copied; NULL: there are none */
 };
 /* Adds the routes: before the loop runs. */
 CHY_MUST_USE chy_hresult chy_ocsp_new(const struct chy_ocsp_options *options, struct chy_ocsp **out,

@@ -7,6 +7,7 @@
 #include "ca/revocation.h"
 #include "ca/worker.h"
 #include "ocsp/cache.h"
+#include "ocsp/foreign.h"
 #include "ocsp/ocsp.h"
 #include "pki/ocsp.h"
 
@@ -54,7 +55,8 @@ struct chy_ocsp_answer {
     size_t n;                       /* certificates told about */
     uint8_t told[CHY_OCSP_MAX_IDS]; /* enum chy_ocsp_cert_status */
     chy_time this_update, next_update;
-    bool may_keep; /* of one known certificate, and repeats no nonce */
+    chy_time fresh_until; /* of what is kept */
+    bool may_keep;        /* of one known certificate, and repeats no nonce */
     struct chy_ocsp_mark mark;
     uint32_t nonce_max;
 };
@@ -125,6 +127,7 @@ struct chy_ocsp {
     const struct chy_clock *clock;
     struct chy_ocsp_cache *cache;
     struct chy_ocsp_issuers issuers;
+    struct chy_ocsp_foreigners foreign;
     struct chy_ocsp_queue queue;
     struct chy_ocsp_seen seen[CHY_OCSP_CAS_MAX]; /* of each CA, by the loop */
     size_t certs;
@@ -135,7 +138,7 @@ struct chy_ocsp {
     _Atomic uint64_t told[3][2];     /* by enum chy_ocsp_cert_status and chy_ocsp_way */
     _Atomic uint64_t errors[7];      /* by enum chy_ocsp_status */
 };
-/* P17, as of a second ago at most. */
+/* P17, as of a second ago at most. ca NULL: any, for the clock is that of all. */
 bool chy_ocsp_clock_trouble(const struct chy_ocsp *o, const struct chy_ca *ca);
 
 #endif

@@ -57,7 +57,7 @@ static void keep(struct chy_ocsp *o, struct chy_ocsp_reply *r, struct chy_worker
         .answer = chy_buf_span(&a->der),
         .this_update = a->this_update,
         .next_update = a->next_update,
-        .fresh_until = a->this_update + (a->next_update - a->this_update) / 2,
+        .fresh_until = a->fresh_until,
         .nonce_max = a->nonce_max,
         .status = a->told[0],
     };
