@@ -360,6 +360,7 @@ static void fill_record(const struct chy_crl_making *m, struct chy_crl_record *o
                                    .this_publish = m->now,
                                    .next_publish = m->times.next_publish,
                                    .propagated = m->times.propagated,
+                                   .seq = m->seq,
                                    .flags = (m->is_delta ? CHY_CPF_DELTA : CHY_CPF_BASE) |
                                             (m->is_shadow ? CHY_CPF_SHADOW : 0) |
                                             (m->is_manual ? CHY_CPF_MANUAL : 0)};
@@ -383,9 +384,7 @@ chy_hresult chy_crl_make(const struct chy_crl_making *m, struct chy_crl_record *
     chy_buf_init(&w.urls, URL_TEXT_MAX);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_init(bufs[i], PARTS_MAX);
-    /* Before the entries are read: a change that this CRL does not see lies behind this number. */
-    chy_hresult hr = m->ca->store->ops->last_seq(m->ca->store, &out->seq, err);
-    if (hr == CHY_S_OK) hr = make(&w, out);
+    chy_hresult hr = make(&w, out);
     out->sign_us = chy_monotonic(&chy_system_clock) - since;
     if (w.spool >= 0) close(w.spool);
     for (size_t i = 0; i < w.n_kept; i++)

@@ -15,6 +15,7 @@ struct chy_crl_making {
     bool is_whole;  /* lists all certificates of the key; else it says of which shard it is */
     bool is_shadow; /* an empty delta: there are to be no more */
     uint64_t number;
+    int64_t seq; /* the last change before now: what does not count yet at now lies behind it */
     chy_time now;
     struct chy_crl_times times;
     const struct chy_crl_record *base;     /* of a delta: what it refers to */

@@ -291,6 +291,7 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                                .is_whole = is_whole(run, a->key_index, shard),
                                .is_shadow = as_shadow,
                                .number = run->number,
+                               .seq = run->seq,
                                .now = run->now};
     if (!k) return chy_fail_nomem(run->err, "CRL");
     m.previous = n ? &bases[n - 1] : NULL;
@@ -486,8 +487,10 @@ static chy_hresult make_all(struct run *run)
 {
     struct chy_publisher *p = run->p;
     size_t n = atomic_load(&p->ca->n_authorities);
-    chy_hresult hr = reserve_number(run);
-    if (hr == CHY_S_OK) hr = p->ca->store->ops->last_seq(p->ca->store, &run->seq, run->err);
+    /* In this order: what was revoked before the first question counts at the second. */
+    chy_hresult hr = p->ca->store->ops->last_seq(p->ca->store, &run->seq, run->err);
+    run->now = chy_now(p->ca->clock);
+    if (hr == CHY_S_OK) hr = reserve_number(run);
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
         const struct chy_authority *a = p->ca->authority[i];
         const struct chy_authority *signs =
