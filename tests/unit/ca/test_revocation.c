@@ -228,6 +228,7 @@ static void test_shards_divide_the_certificates(void **state)
     enum { N = 12 };
     struct engine e;
     struct answer a[N];
+    struct chy_crl_info info[8];
     size_t seen = 0;
     begin(&e);
     set(&e, "CRLPublicationURLs", "[\"2:http://crl.example.test/%3<CRLPartitionIndex>%8%9.crl\"]");
@@ -235,7 +236,7 @@ static void test_shards_divide_the_certificates(void **state)
     set(&e, "CRLMaxPartitions", "3");
     struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
     must(r.status, &r.err);
-    assert_int_equal(r.made, 4);
+    assert_int_equal(chy_ca_crls(e.ca, info, CHY_ARRAY_LEN(info)), 4); /* this order's, or before */
     for (int i = 0; i < N; i++) {
         submit_to(e.ca, "a.example.test", "", &a[i]);
         must_revoke(&e, &a[i], CHY_CRL_REASON_SUPERSEDED);
