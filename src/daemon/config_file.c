@@ -49,7 +49,8 @@ static bool is_set(const struct chy_options *o, const char *name)
                  {"http", o->n_http > 0},
                  {"https", o->n_https > 0},
                  {"workers", o->workers > 0},
-                 {"tls_client_ca", o->tls_client_ca}};
+                 {"tls_client_ca", o->tls_client_ca},
+                 {"ocsp_foreign", o->ocsp_foreign}};
     for (size_t i = 0; i < CHY_ARRAY_LEN(known); i++) {
         if (strcmp(known[i].name, name) == 0) return known[i].set;
     }

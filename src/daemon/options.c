@@ -21,6 +21,8 @@ const char chy_options_usage[] =
     "  --tls-cert FILE --tls-key FILE   its certificate (default: one of the default CA)\n"
     "  --tls-client-ca FILE  who may sign client certificates\n"
     "  --module-dir DIR    where modules are found by name\n"
+    "  --ocsp-foreign DIR  certificates and CRLs of other CAs to answer OCSP for (default "
+    "DIR/foreign)\n"
     "  --host NAME         the host part of config strings (default: the machine's name)\n"
     "  --workers N         threads for parsing, policy and signing (default: the processors)\n"
     "  --log-level error|warning|info|debug   --log-format text|json|journal\n"
@@ -90,11 +92,17 @@ bool chy_options_set(struct chy_options *o, const char *name, const char *value)
     const struct {
         const char *name;
         char **slot;
-    } texts[] = {
-        {"dir", &o->dir},           {"socket", &o->socket},   {"module_dir", &o->module_dir},
-        {"host", &o->host},         {"name", &o->name},       {"key", &o->key_alg},
-        {"tls_cert", &o->tls_cert}, {"tls_key", &o->tls_key}, {"tls_client_ca", &o->tls_client_ca},
-        {"config", &o->config}};
+    } texts[] = {{"dir", &o->dir},
+                 {"socket", &o->socket},
+                 {"module_dir", &o->module_dir},
+                 {"host", &o->host},
+                 {"name", &o->name},
+                 {"key", &o->key_alg},
+                 {"tls_cert", &o->tls_cert},
+                 {"tls_key", &o->tls_key},
+                 {"tls_client_ca", &o->tls_client_ca},
+                 {"config", &o->config},
+                 {"ocsp_foreign", &o->ocsp_foreign}};
     for (size_t i = 0; i < CHY_ARRAY_LEN(texts); i++) {
         if (strcmp(texts[i].name, name) == 0) return set_text(texts[i].slot, value);
     }
@@ -223,8 +231,8 @@ int chy_options_read(struct chy_options *o, int argc, char **argv, struct chy_er
 
 void chy_options_free(struct chy_options *o)
 {
-    char *texts[] = {o->config, o->dir,     o->socket,   o->module_dir, o->host,
-                     o->name,   o->key_alg, o->tls_cert, o->tls_key,    o->tls_client_ca};
+    char *texts[] = {o->config,  o->dir,      o->socket,  o->module_dir,    o->host,        o->name,
+                     o->key_alg, o->tls_cert, o->tls_key, o->tls_client_ca, o->ocsp_foreign};
     for (size_t i = 0; i < CHY_ARRAY_LEN(texts); i++)
         chy_free(texts[i]);
     for (size_t i = 0; i < o->n_http; i++)

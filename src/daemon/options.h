@@ -20,6 +20,7 @@ struct chy_options {
     char *http[CHY_MAX_LISTEN], *https[CHY_MAX_LISTEN]; /* HOST:PORT */
     size_t n_http, n_https;
     char *tls_cert, *tls_key, *tls_client_ca; /* NULL: a certificate of the default CA */
+    char *ocsp_foreign;                       /* NULL: "foreign" in the folder of the CAs */
     char *permit[CHY_MAX_PERMIT];             /* throwaway: name constraints */
     size_t n_permit;
     bool throwaway, exit_on_eof, unconstrained, help, version;

@@ -164,11 +164,15 @@ static chy_hresult make_service(struct chy_daemon *d, struct chy_err *err)
 
 static chy_hresult make_responder(struct chy_daemon *d, struct chy_err *err)
 {
+    char foreign[4200];
+    snprintf(foreign, sizeof(foreign), "%s/foreign", d->dir);
+    const char *chosen = d->options->ocsp_foreign;
     const struct chy_ocsp_options options = {.net = d->net,
                                              .workers = d->workers,
                                              .ca = d->service.ca,
                                              .n_cas = d->service.n_cas,
-                                             .clock = &chy_system_clock};
+                                             .clock = &chy_system_clock,
+                                             .foreign_dir = chosen ? chosen : foreign};
     chy_hresult hr = chy_ocsp_new(&options, &d->ocsp, err);
     d->service.ocsp = d->ocsp;
     return hr;

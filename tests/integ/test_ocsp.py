@@ -23,6 +23,43 @@ def has_cryptography():
         [OTHER_PYTHON, "-c", "import cryptography.x509.ocsp"], stderr=subprocess.DEVNULL).returncode == 0
 
 
+CA_CNF = """
+[ca]
+default_ca = root_ca
+[root_ca]
+dir = %(home)s
+database = $dir/index.txt
+serial = $dir/serial
+crlnumber = $dir/crlnumber
+new_certs_dir = $dir
+certificate = $dir/root.pem
+private_key = $dir/root.key
+default_md = sha256
+default_days = 20
+default_crl_days = 7
+policy = any
+crl_extensions = crl
+[any]
+commonName = supplied
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = CA:FALSE
+[signer]
+keyUsage = critical, digitalSignature
+extendedKeyUsage = OCSPSigning
+noCheck = ignored
+authorityKeyIdentifier = keyid
+[crl]
+authorityKeyIdentifier = keyid
+"""
+
+
 class OcspCase(Case):
     def setUp(self):
         self.d = self.start()
@@ -226,6 +263,105 @@ else:
         answer = self.file(self.post(der).body, "answer.der")
         self.assertEqual(run(OTHER_PYTHON, "-c", script, self.ca, self.cert.path, answer).stdout,
                          b"SUCCESSFUL GOOD True\n")
+
+
+class Foreign(Case):
+    """A CA that openssl runs elsewhere: the daemon has its certificate, its CRL and a signer that it has certified."""
+
+    def setUp(self):
+        self.home = self.temp()
+        self.ca, self.key = os.path.join(self.home, "root.pem"), os.path.join(self.home, "root.key")
+        with open(self.at("ca.cnf"), "w") as f:
+            f.write(CA_CNF % {"home": self.home})
+        for name, text in (("index.txt", ""), ("serial", "1000"), ("crlnumber", "01")):
+            with open(self.at(name), "w") as f:
+                f.write(text)
+        run("openssl", "req", "-x509", "-config", self.at("ca.cnf"), "-extensions", "root", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key, "-out", self.ca, "-days", "30", "-subj",
+            "/CN=Offline Root")
+        self.good, self.bad, self.signer = (self.certify(*who) for who in (
+            ("good", "leaf"), ("bad", "leaf"), ("signer", "signer")))
+        self.openssl_ca("-revoke", self.bad, "-crl_reason", "keyCompromise")
+        self.crl()
+        self.d = self.start()
+        self.url = self.d.info["http"] + "/ocsp"
+        self.foreign = os.path.join(self.d.dir, "foreign")
+        os.mkdir(self.foreign)
+        for source, name in ((self.ca, ".pem"), (self.at("root.crl"), ".crl"), (self.signer, ".ocsp.pem"),
+                             (self.at("signer.key"), ".ocsp.key.pem")):
+            self.put(source, name)
+        self.assertTrue(until(lambda: self.status(self.good) == "good"), self.d.stderr())
+
+    def at(self, name):
+        return os.path.join(self.home, name)
+
+    def put(self, source, name):
+        """As it should be done: beside it first, and then in its place."""
+        target = os.path.join(self.foreign, "Root" + name)
+        shutil.copyfile(source, target + ".new")
+        os.chmod(target + ".new", 0o600)
+        os.rename(target + ".new", target)
+
+    def openssl_ca(self, *options):
+        run("openssl", "ca", "-config", self.at("ca.cnf"), "-batch", *options)
+
+    def certify(self, name, extensions):
+        key, csr, cert = (self.at(name + end) for end in (".key", ".csr", ".pem"))
+        run("openssl", "req", "-config", self.at("ca.cnf"), "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-keyout", key, "-out", csr, "-subj", "/CN=" + name)
+        self.openssl_ca("-in", csr, "-out", cert, "-notext", "-extensions", extensions)
+        return cert
+
+    def crl(self, *options):
+        self.openssl_ca("-gencrl", "-out", self.at("root.crl"), *options)
+
+    def openssl(self, cert, *options):
+        return run("openssl", "ocsp", "-issuer", self.ca, *options, "-cert", cert, "-url", self.url, "-CAfile", self.ca,
+                   check=False)
+
+    def status(self, cert, *options):
+        done = self.openssl(cert, *options)
+        said = re.search(rb"%s: (\w+)" % os.path.basename(cert).encode(), done.stdout)
+        if not said:
+            return re.search(rb"Responder Error: (\w+)", done.stdout).group(1).decode()
+        self.assertIn(b"Response verify OK", done.stderr)
+        return said.group(1).decode()
+
+    def test_the_crl_is_told(self):
+        for options in ([], ["-no_nonce"], ["-sha256"], ["-sha256", "-no_nonce"]):
+            self.assertEqual(self.status(self.good, *options), "good")
+            self.assertEqual(self.status(self.bad, *options), "revoked")
+        text = self.openssl(self.bad, "-resp_text").stdout.decode()
+        self.assertIn("Reason: keyCompromise", text)
+        crl = run("openssl", "crl", "-in", self.at("root.crl"), "-noout", "-lastupdate", "-nextupdate").stdout.decode()
+        told = [re.search(w + r": (.*)", text).group(1) for w in ("This Update", "Next Update")]
+        self.assertEqual(told, [line.split("=")[1] for line in crl.splitlines()])
+
+    def test_a_new_crl_and_a_broken_one(self):
+        self.assertEqual(self.status(self.good, "-no_nonce"), "good")
+        self.openssl_ca("-revoke", self.good, "-crl_hold", "holdInstructionReject")
+        self.crl()
+        self.put(self.at("root.crl"), ".crl")
+        self.assertTrue(until(lambda: self.status(self.good, "-no_nonce") == "revoked"))
+        self.assertIn(b"Reason: certificateHold", self.openssl(self.good, "-no_nonce").stdout)
+        self.put(self.at("ca.cnf"), ".crl")
+        self.assertTrue(until(lambda: "ocsp.foreign.refused" in self.d.stderr()))
+        self.assertEqual(self.status(self.good, "-no_nonce"), "revoked")
+        os.remove(os.path.join(self.foreign, "Root.pem"))
+        self.assertTrue(until(lambda: self.status(self.good) == "unauthorized"))
+
+    def test_a_crl_whose_time_is_over(self):
+        self.crl("-crlsec", "4")
+        self.put(self.at("root.crl"), ".crl")
+        self.assertTrue(until(lambda: self.status(self.good, "-no_nonce") == "trylater"))
+
+    @unittest.skipUnless(shutil.which("ocsptool"), "GnuTLS's ocsptool is not installed")
+    def test_gnutls_agrees(self):
+        for cert, word in ((self.good, b"good"), (self.bad, b"revoked")):
+            done = run("ocsptool", "--ask=" + self.url, "--load-issuer", self.ca, "--load-cert", cert, "--load-trust",
+                       self.ca, check=False)
+            self.assertIn(b"Certificate Status: " + word, done.stdout + done.stderr)
+            self.assertIn(b"Verifying OCSP Response: Success", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
