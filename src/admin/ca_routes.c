@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "admin/admin.h"
 #include "admin/body.h"
@@ -196,14 +197,30 @@ void chy_admin_aia(struct chy_exchange *x, void *arg)
 }
 
 /* ---- renewal ---- */
-static chy_hresult run_renew(struct chy_ca *ca, const struct chy_caller *caller, const cJSON *v,
-                             int32_t *index, struct chy_err *err)
+/* A parent that this daemon serves, by its name or its folder: its database is open already. */
+static struct chy_ca *served_parent(const struct chy_service *s, const char *parent)
+{
+    struct stat wanted, st;
+    struct chy_ca *ca = chy_service_ca_by_name(s, parent);
+    if (ca || stat(parent, &wanted) != 0) return ca;
+    for (size_t i = 0; i < s->n_cas; i++) {
+        if (stat(chy_ca_dir(s->ca[i]), &st) == 0 && st.st_dev == wanted.st_dev &&
+            st.st_ino == wanted.st_ino)
+            return s->ca[i];
+    }
+    return NULL;
+}
+
+static chy_hresult run_renew(const struct chy_service *s, struct chy_ca *ca,
+                             const struct chy_caller *caller, const cJSON *v, int32_t *index,
+                             struct chy_err *err)
 {
     struct chy_ca_renew how = {.key_alg = chy_json_str(v, "key", err)};
     int64_t days = 0;
     if (err->code) return err->code;
     how.parent_dir = chy_json_str(v, "parent_dir", err);
     if (err->code) return err->code;
+    if (how.parent_dir) how.parent = served_parent(s, how.parent_dir);
     chy_hresult hr = chy_body_flag(v, "new_key", &how.new_key, err);
     if (hr == CHY_S_OK) hr = chy_body_number(v, "days", 36525, &days, err);
     if (hr == CHY_S_OK && how.key_alg && !how.new_key)
@@ -225,7 +242,7 @@ void chy_admin_ca_renew(struct chy_exchange *x, void *service)
     if (!ca) return;
     chy_service_caller(service, x, ca, &caller);
     chy_hresult hr = chy_body_read(x, names, &v, &err);
-    if (hr == CHY_S_OK) hr = run_renew(ca, &caller, v, &index, &err);
+    if (hr == CHY_S_OK) hr = run_renew(service, ca, &caller, v, &index, &err);
     cJSON_Delete(v);
     if (hr != CHY_S_OK) {
         chy_exchange_problem(x, &err);

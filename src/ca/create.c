@@ -202,7 +202,8 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
                        .cert = {.clock = init->clock,
                                 .days = init->days,
                                 .path_len = init->path_len,
-                                .parent_dir = init->parent_dir}};
+                                .parent_dir = init->parent_dir,
+                                .author = "set-up"}};
     struct chy_buf *bufs[] = {&m.subject, &m.permitted, &m.constraints, &m.cert.cert,
                               &m.cert.parent_chain};
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)

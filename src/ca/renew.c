@@ -28,8 +28,9 @@ static chy_hresult make_key(struct chy_ca *ca, const struct chy_ca_renew *how, i
     return hr == CHY_S_OK ? chy_key_save(*out, path, err) : hr;
 }
 
-static chy_hresult make(struct chy_ca *ca, const struct chy_ca_renew *how, int32_t index,
-                        struct chy_key *key, struct chy_err *err)
+static chy_hresult make(struct chy_ca *ca, const struct chy_caller *caller,
+                        const struct chy_ca_renew *how, int32_t index, struct chy_key *key,
+                        struct chy_err *err)
 {
     const struct chy_authority *now = chy_ca_current(ca);
     const struct chy_ext *nc = chy_cert_find_ext(&now->cert, chy_oid_name_constraints);
@@ -43,7 +44,9 @@ static chy_hresult make(struct chy_ca *ca, const struct chy_ca_renew *how, int32
         .path_len = now->bc.path_len,
         .version = (int32_t)((uint32_t)key_index << 16 | (uint32_t)index),
         .constraints = nc ? nc->value : (struct chy_span){0},
-        .parent_dir = how->parent_dir};
+        .parent_dir = how->parent ? how->parent->dir : how->parent_dir,
+        .parent_store = how->parent ? how->parent->store : NULL,
+        .author = caller->name};
     if (!m.sig_alg) return err->code;
     chy_buf_init(&m.cert, CHY_PEM_MAX);
     chy_buf_init(&m.parent_chain, CHY_PEM_MAX);
@@ -63,10 +66,11 @@ static chy_hresult check(struct chy_ca *ca, const struct chy_caller *caller,
     bool is_root = chy_span_eq(now->cert.issuer.der, now->cert.subject.der);
     if (!(caller->access & CHY_CA_ACCESS_ADMIN))
         return chy_fail(err, CHY_E_ACCESSDENIED, "%s is no administrator of this CA", caller->name);
-    if (!is_root && !how->parent_dir)
+    bool has_parent = how->parent || how->parent_dir;
+    if (!is_root && !has_parent)
         return chy_fail(err, CHY_E_INVALIDARG,
                         "renewal: this CA was signed by another: name the folder of that one");
-    if (is_root && how->parent_dir)
+    if (is_root && has_parent)
         return chy_fail(err, CHY_E_INVALIDARG, "renewal: this CA is a root: it has no parent");
     if (atomic_load(&ca->n_authorities) == CHY_CA_MAX_CERTS)
         return chy_fail(err, CHY_E_INVALIDARG, "renewal: a CA has at most %d certificates",
@@ -83,13 +87,13 @@ static void drop_leftover(const struct chy_ca *ca, int32_t index)
         (void)unlink(path);
 }
 
-static chy_hresult renew(struct chy_ca *ca, const struct chy_ca_renew *how, int32_t index,
-                         struct chy_err *err)
+static chy_hresult renew(struct chy_ca *ca, const struct chy_caller *caller,
+                         const struct chy_ca_renew *how, int32_t index, struct chy_err *err)
 {
     struct chy_key *key = NULL;
     drop_leftover(ca, index);
     chy_hresult hr = make_key(ca, how, index, &key, err);
-    if (hr == CHY_S_OK) hr = make(ca, how, index, key, err);
+    if (hr == CHY_S_OK) hr = make(ca, caller, how, index, key, err);
     if (hr == CHY_S_OK) {
         hr = chy_ca_add_authority(ca, key, err); /* takes the key over */
         key = NULL;
@@ -106,7 +110,7 @@ chy_hresult chy_ca_renew(struct chy_ca *ca, const struct chy_caller *caller,
     pthread_mutex_lock(&ca->renew_lock);
     *index = (int32_t)atomic_load(&ca->n_authorities);
     hr = check(ca, caller, how, err);
-    if (hr == CHY_S_OK) hr = renew(ca, how, *index, err);
+    if (hr == CHY_S_OK) hr = renew(ca, caller, how, *index, err);
     pthread_mutex_unlock(&ca->renew_lock);
     if (hr != CHY_S_OK) return hr;
     snprintf(number, sizeof(number), "%d", *index);

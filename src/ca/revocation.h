@@ -103,9 +103,11 @@ void chy_ca_cert_file_name(const struct chy_ca *ca, int32_t index, struct chy_bu
 
 struct chy_ca_renew {
     bool new_key;
-    const char *key_alg;    /* NULL: as the present key; counts with new_key */
-    int days;               /* 0: as long as the present certificate */
-    const char *parent_dir; /* of a CA that was signed by another: the folder of that one */
+    const char *key_alg; /* NULL: as the present key; counts with new_key */
+    int days;            /* 0: as long as the present certificate */
+    /* Of a CA that was signed by another: that one where it is open, else its folder. */
+    struct chy_ca *parent;
+    const char *parent_dir;
 };
 /* A new certificate for the present or a new key: what is issued from then on carries it; every old
  * key keeps its CRLs. Needs ADMIN; makes keys and waits for the disk. */

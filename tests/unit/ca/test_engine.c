@@ -1,4 +1,5 @@
 /* The engine as a whole, without a network: issuing, officers, settling, clock, configuration. */
+#include "ca/revocation.h"
 #include "engine.h"
 
 static void test_issues_what_lint_saw(void **state)
@@ -431,7 +432,26 @@ static void test_a_sub_ca_chains_to_its_parent(void **state)
     submit_to(sub.ca, "www.example.test", "CertificateTemplate:tls-server", &a);
     assert_int_equal(a.disposition, CHY_DB_DISP_ISSUED);
     answer_free(&a);
-    engine_end(&sub);
+    uint8_t serial[20];
+    assert_int_equal(c->serial.n, sizeof(serial));
+    memcpy(serial, c->serial.p, sizeof(serial));
+    chy_ca_close(sub.ca);
+    /* The root knows what it signed: it can be revoked like any other. */
+    struct chy_row row;
+    struct chy_arena arena;
+    chy_arena_init(&arena, 1 << 20);
+    engine_open(&root);
+    must(chy_ca_certificate(root.ca, &officer, CHY_SPAN(serial), &arena, &row, &err), &err);
+    assert_int_equal(row.disposition, CHY_DB_DISP_ISSUED);
+    const struct chy_revoke what = {CHY_CRL_REASON_CA_COMPROMISE, CHY_TIME_DEFAULT,
+                                    CHY_TIME_DEFAULT};
+    answer_init(&a);
+    chy_ca_revoke(root.ca, &officer, CHY_SPAN(serial), &what, answered, &a);
+    answer_wait(&a);
+    must(a.status, &err);
+    answer_free(&a);
+    chy_arena_free(&arena);
+    engine_end(&root);
     free(c);
 }
 
