@@ -350,6 +350,11 @@ class Foreign(Case):
         os.remove(os.path.join(self.foreign, "Root.pem"))
         self.assertTrue(until(lambda: self.status(self.good) == "unauthorized"))
 
+    def test_the_folder_is_an_option(self):
+        other = self.start("--ocsp-foreign", self.foreign)
+        self.url = other.info["http"] + "/ocsp"
+        self.assertTrue(until(lambda: self.status(self.bad) == "revoked"))
+
     def test_a_crl_whose_time_is_over(self):
         self.crl("-crlsec", "4")
         self.put(self.at("root.crl"), ".crl")

@@ -79,6 +79,40 @@ static void may_be_left(void **state)
     chy_ocsp_cache_free(c);
 }
 
+static void put_foreign(struct chy_ocsp_cache *c, const struct chy_ocsp_mark *m, const char *id)
+{
+    const struct chy_ocsp_kept k = {.answer = CHY_SPAN_STR("foreign"),
+                                    .this_update = T,
+                                    .next_update = T + 100,
+                                    .fresh_until = T + 50};
+    chy_ocsp_cache_put(c, chy_span_cstr(id), m, &k);
+}
+
+static void forgets_foreign_ones_together(void **state)
+{
+    (void)state;
+    struct chy_ocsp_cache *c = cache(1024, 1 << 20);
+    struct chy_ocsp_mark before = chy_ocsp_cache_mark_foreign(c), after;
+    put(c, "own", "1", "of 1");
+    put_foreign(c, &before, "a");
+    put_foreign(c, &before, "b");
+    assert_string_equal(at(c, "a", T), "foreign");
+    chy_ocsp_cache_changed(c, CHY_SPAN_STR("1"));
+    assert_null(at(c, "own", T));
+    assert_string_equal(at(c, "b", T), "foreign");
+    put(c, "own", "1", "of 1");
+    chy_ocsp_cache_changed_foreign(c);
+    assert_null(at(c, "a", T));
+    assert_null(at(c, "b", T));
+    assert_string_equal(at(c, "own", T), "of 1");
+    put_foreign(c, &before, "a"); /* made from what was */
+    assert_null(at(c, "a", T));
+    after = chy_ocsp_cache_mark_foreign(c);
+    put_foreign(c, &after, "a");
+    assert_string_equal(at(c, "a", T), "foreign");
+    chy_ocsp_cache_free(c);
+}
+
 static void forgets_what_changed(void **state)
 {
     (void)state;
@@ -205,6 +239,7 @@ int main(void)
         cmocka_unit_test(gives_what_is_fresh),
         cmocka_unit_test(may_be_left),
         cmocka_unit_test(forgets_what_changed),
+        cmocka_unit_test(forgets_foreign_ones_together),
         cmocka_unit_test(refuses_what_was_made_before_a_change),
         cmocka_unit_test(is_bounded),
         cmocka_unit_test(never_gives_what_was_acknowledged_as_changed),
