@@ -88,7 +88,8 @@ class FolderOfTheCa(Full):
         self.assertEqual(self.d.ask("GET", "/healthz").status, 200)
         self.assert_problem(self.d.submit(self.csr), 503)
         self.assert_problem(self.try_to_revoke(rest[-1]), 503)
-        self.assertGreaterEqual(self.publish().status, 500)
+        for _ in range(5):
+            self.assertGreaterEqual(self.publish().status, 500)
         self.assertLessEqual(self.served().entries.items(), self.revoked.items())
         self.at_path()
         some = list(self.revoked)[-32:]

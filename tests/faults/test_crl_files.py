@@ -11,7 +11,8 @@ from disturb import ALWAYS, FAIL, SHORT, Orders
 
 SLOW = bool(os.environ.get("CHANCERY_SLOW"))
 REASONS = {"file open": (errno.ENOSPC, errno.EROFS, errno.EMFILE), "file write": (errno.ENOSPC, errno.EIO, errno.EDQUOT),
-           "file sync": (errno.EIO, errno.ENOSPC), "file rename": (errno.ENOSPC, errno.EIO), "file close": (errno.EIO, errno.EDQUOT)}
+           "file sync": (errno.EIO, errno.ENOSPC), "file rename": (errno.ENOSPC, errno.EIO),
+           "file close": (errno.EIO, errno.EDQUOT)}
 DELTA = "Test CA+.crl"
 
 
