@@ -272,14 +272,7 @@ static enum chy_ocsp_status make(struct making *m)
 void chy_ocsp_make_answer(struct chy_ocsp *o, const struct chy_ocsp_request *q,
                           struct chy_worker *w, struct chy_ocsp_answer *a)
 {
-    struct making m;
-    m.o = o;
-    m.w = w;
-    m.q = q;
-    m.a = a;
-    m.signer = NULL;
-    m.foreign = NULL;
-    m.err = (struct chy_err){.code = CHY_S_OK};
+    struct making m = {.o = o, .w = w, .q = q, .a = a, .err.code = CHY_S_OK};
     chy_buf_reset(&a->tbs);
     chy_buf_reset(&a->signature);
     chy_buf_reset(&a->der);
