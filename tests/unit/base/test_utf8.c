@@ -84,6 +84,19 @@ static void test_known_bad_forms(void **state)
     }
     assert_false(chy_utf8_valid(CHY_SPAN_STR("a\0b")));
     assert_false(chy_utf8_valid(CHY_SPAN_STR("\0")));
+    for (size_t at = 0; at < 24; at++) { /* also among many that are well-formed */
+        uint8_t text[24];
+        memset(text, 'a', sizeof(text));
+        assert_true(chy_utf8_valid(CHY_SPAN(text)));
+        text[at] = 0;
+        assert_false(chy_utf8_valid(CHY_SPAN(text)));
+        text[at] = 0x7f;
+        assert_true(chy_utf8_valid(CHY_SPAN(text)));
+        text[at] = 0x80;
+        assert_false(chy_utf8_valid(CHY_SPAN(text)));
+        text[at] = 1;
+        assert_true(chy_utf8_valid(CHY_SPAN(text)));
+    }
 }
 
 static void test_good_texts(void **state)
