@@ -71,7 +71,7 @@ class PublicationPath(Full):
 
 class FolderOfTheCa(Full):
     def folders(self):
-        return self.small("12m"), self.temp()
+        return self.small("40m"), self.temp()  # more than the log of the database can take
 
     def revoke_until_it_fails(self, serials):
         for n, serial in enumerate(serials):

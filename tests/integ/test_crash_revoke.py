@@ -18,7 +18,7 @@ from daemon import CSR_TYPE, Case, Certificate, Daemon, make_ca, make_csr, run, 
 
 POINTS = ("revoke.before_write", "revoke.after_commit", "store.before_commit", "store.after_commit", "crl.after_number",
           "crl.after_entries", "crl.after_sign", "crl.after_file", "crl.after_places", "crl.after_record", "exit.before",
-          "exit.after")
+          "exit.after", "reply.before")
 # Revocations meet a run that takes its time, and the daemon dies later in that run or in a commit.
 SLOWED = ("crl.after_entries:0:sleep60,crl.after_record", "crl.after_file:0:sleep60,revoke.after_commit",
           "crl.after_places:0:sleep60,store.after_commit", "store.before_commit:0:sleep5,crl.after_number")
@@ -79,11 +79,12 @@ class Ledger:
             s.maybe = s.now
             return s
 
-    def done(self, s, reason):
+    def done(self, s, reason, keep=False):
+        """keep: whoever works on it goes on."""
         with self.lock:
             s.changes += 1
             self.acknowledged += 1
-            s.settle(reason)
+            s.now, s.maybe = reason, reason if keep else None
 
 
 class Officer(threading.Thread):
@@ -131,6 +132,37 @@ class Officer(threading.Thread):
             self.ledger.errors.append("%s %s: %r" % (verb, s.serial, a))
             return False
         self.ledger.done(s, after)
+        return True
+
+
+class Bulk(Officer):
+    """Six at once by their name: held, and then revoked for good. Each may have been reached or not when the daemon dies."""
+    size = 6
+
+    def act(self, c):
+        name = "bulk-%08x.example.test" % self.rng.getrandbits(32)
+        csr, mine = make_csr(("DNS:" + name,), "/CN=" + name, form="DER"), []
+        for _ in range(self.size):
+            a = daemon.ask_over(c, "POST", "/api/v1/requests", csr, {"Content-Type": CSR_TYPE})
+            if a.status != 201:
+                self.ledger.errors.append(repr(a))
+                return False
+            mine.append(Standing(a.json))
+            mine[-1].maybe = GOOD  # nobody else takes it
+            with self.ledger.lock:
+                self.ledger.of[a.json["serial"]] = mine[-1]
+        return self.change_all(c, name, mine, HOLD) and self.change_all(c, name, mine, KEY_COMPROMISE)
+
+    def change_all(self, c, name, mine, after):
+        for s in mine:
+            s.maybe = after
+        body = json.dumps({"where": "common_name=" + name, "reason": after})
+        a = daemon.ask_over(c, "POST", "/api/v1/certificates/revoke", body, JSON)
+        if a.status != 200 or a.json["changed"] != self.size:
+            self.ledger.errors.append("bulk %s: %r" % (name, a))
+            return False
+        for s in mine:
+            self.ledger.done(s, after, keep=True)
         return True
 
 
@@ -231,7 +263,8 @@ class Revocations(Crash):
     def life(self, fault=None, seconds=2.5):
         d = self.begin(fault)
         watcher = Watcher(d.socket, self.seen, self.out, self.names, 0.01)
-        others = [Officer(d.socket, self.ledger, self.random.random()) for _ in range(3)] + [Publisher(d.socket, self.ledger)]
+        others = [Officer(d.socket, self.ledger, self.random.random()) for _ in range(3)] + [
+            Bulk(d.socket, self.ledger, self.random.random()), Publisher(d.socket, self.ledger)]
         self.die(d, seconds, fault)
         for t in others + [watcher]:
             t.join(30)
