@@ -464,6 +464,7 @@ static void check_is_told(struct world *w, const struct known_crl *base,
     chy_time now = world_now(w);
     bool by_delta = w->rules.on_revoke == 2 && w->rules.delta.n;
     if (!w->rules.on_revoke || !base->was_seen || (by_delta && !(delta && delta->was_seen))) return;
+    if (by_delta && base->record.next_update <= now) return; /* no delta can be made of it */
     struct listed *at = spread(w, base);
     bool use_delta = by_delta && delta->record.number >= base->record.number;
     for (size_t i = 0; use_delta && i < delta->n; i++) {
