@@ -100,10 +100,12 @@ static void published(const struct chy_crl_result *r, void *arg)
     const struct publish_call *call = arg;
     bool failed = r->status != CHY_S_OK;
     const struct chy_code_info *info = chy_code_info(r->status);
+    bool asked_wrong = r->status == CHY_E_INVALIDARG || r->status == CHY_E_ACCESSDENIED;
+    int status = !asked_wrong && info->http_status < 500 ? 500 : info->http_status;
     struct chy_buf b;
     struct chy_json j;
     if (failed && !r->made) {
-        chy_exchange_problem(call->x, &r->err);
+        chy_exchange_problem_status(call->x, status, &r->err);
         return;
     }
     chy_buf_init(&b, ANSWER_MAX);
@@ -112,7 +114,7 @@ static void published(const struct chy_crl_result *r, void *arg)
     if (failed) {
         chy_json_add_str(&j, "type", "urn:chancery:problem:publishing");
         chy_json_add_str(&j, "title", info->text);
-        chy_json_add_int(&j, "status", info->http_status);
+        chy_json_add_int(&j, "status", status);
         chy_json_add_str(&j, "detail", r->err.text);
         chy_json_add_str(&j, "code", info->slug);
         chy_json_add_int(&j, "hresult", r->status);
@@ -121,7 +123,7 @@ static void published(const struct chy_crl_result *r, void *arg)
     chy_json_add_int(&j, "made", r->made);
     add_crls(&j, call->ca, r->number, true);
     chy_json_end(&j, '}');
-    chy_exchange_reply_buf(call->x, failed ? info->http_status : 200,
+    chy_exchange_reply_buf(call->x, failed ? status : 200,
                            failed ? "application/problem+json" : "application/json", &b);
     chy_buf_free(&b);
 }

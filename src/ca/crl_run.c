@@ -105,7 +105,8 @@ static chy_time due_of(const struct chy_crl_kept *k, const struct chy_settings *
 {
     chy_time moved = is_delta ? s->crl.next_delta_publish : s->crl.next_publish;
     bool counts = moved != CHY_TIME_DEFAULT && moved > k->record.this_publish;
-    return counts ? moved : k->record.next_publish;
+    if (!counts) return k->record.next_publish;
+    return moved < k->record.next_update ? moved : k->record.next_update; /* none lapses for it */
 }
 
 /* fn for each scope that is to have CRLs, until it says false. */
@@ -339,6 +340,9 @@ static chy_hresult make_key(struct run *run, const struct chy_authority *a)
     for (int32_t shard = 0; shard <= last && hr == CHY_S_OK; shard++)
         hr = make_scope(run, a, signer, shard);
     chy_signer_free(signer);
+    /* A key that does not sign CRLs does not sign certificates either. */
+    if ((hr == CHY_NTE_BAD_SIGNATURE || hr == CHY_NTE_FAIL) && a == chy_ca_current(run->p->ca))
+        chy_health_key_failed(run->p->ca, run->err);
     return hr;
 }
 

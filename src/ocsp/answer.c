@@ -236,6 +236,10 @@ static chy_hresult sign(struct making *m)
     hr = chy_worker_signer(m->w, m->signer->key, m->signer->sig_alg, &signer, &m->err);
     if (hr != CHY_S_OK) return hr;
     hr = chy_signer_sign(signer, chy_buf_span(&a->tbs), &a->signature, &m->err);
+    /* What is kept is given to many: a signature that came out wrong would outlive its cause. */
+    if (hr == CHY_S_OK && a->may_keep)
+        hr = chy_verify(chy_worker_verifier(m->w), chy_key_spki(m->signer->key), m->signer->sig_alg,
+                        chy_buf_span(&a->tbs), chy_buf_span(&a->signature), &m->err);
     if (hr != CHY_S_OK) {
         chy_worker_drop_signer(m->w, signer);
         return hr;
