@@ -322,8 +322,7 @@ static void test_take_when_called_by_others_then_refused(void **state)
 {
     struct fixture *f = *state;
     struct chy_conn *c = chy_reader_take((struct chy_sqlite *)f->store, NULL);
-    assert_int_equal(sqlite3_exec(c->db, "SELECT chy_take(x'00')", NULL, NULL, NULL),
-                     SQLITE_ERROR);
+    assert_int_equal(sqlite3_exec(c->db, "SELECT chy_take(x'00')", NULL, NULL, NULL), SQLITE_ERROR);
     assert_string_equal(sqlite3_errmsg(c->db), "chy_take is the program's own");
     chy_reader_give((struct chy_sqlite *)f->store, c, CHY_S_OK);
 }
