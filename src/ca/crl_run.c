@@ -330,6 +330,14 @@ static chy_hresult make_scope(struct run *run, const struct chy_authority *a,
     return hr;
 }
 
+/* A key that does not sign CRLs does not sign certificates either, unless it was for a moment. */
+static void suspect_key(const struct run *run, const struct chy_authority *a)
+{
+    struct chy_err err = {0};
+    if (a == chy_ca_current(run->p->ca) && chy_key_try(a->key, &err) != CHY_S_OK)
+        chy_health_key_failed(run->p->ca, &err);
+}
+
 static chy_hresult make_key(struct run *run, const struct chy_authority *a)
 {
     struct chy_signer *signer = NULL;
@@ -340,9 +348,7 @@ static chy_hresult make_key(struct run *run, const struct chy_authority *a)
     for (int32_t shard = 0; shard <= last && hr == CHY_S_OK; shard++)
         hr = make_scope(run, a, signer, shard);
     chy_signer_free(signer);
-    /* A key that does not sign CRLs does not sign certificates either. */
-    if ((hr == CHY_NTE_BAD_SIGNATURE || hr == CHY_NTE_FAIL) && a == chy_ca_current(run->p->ca))
-        chy_health_key_failed(run->p->ca, run->err);
+    if (hr == CHY_NTE_BAD_SIGNATURE || hr == CHY_NTE_FAIL) suspect_key(run, a);
     return hr;
 }
 
