@@ -62,8 +62,9 @@ void bench_target_fill_revoked(struct bench_target *t, int32_t rows);
 struct bench_revocation {
     double crl_s, least_s; /* a CRL, and only writing and signing its octets */
     double crl_rss_mib;
-    double on_demand_s; /* one more revoked, until it stands on the CRL */
-    double bulk_s;      /* a hundred thousand revoked by a filter */
+    double on_demand_s;               /* one more revoked, until it stands on the CRL */
+    double bulk_s;                    /* a hundred thousand revoked by a filter */
+    double p99_ms, p99_publishing_ms; /* of issuance, alone and while one CRL follows the other */
 };
 void bench_revocation(struct bench_revocation *out, int32_t revoked, bool with_bulk);
 

@@ -1,6 +1,7 @@
 /* What a CRL costs against writing and signing its octets, what memory it takes, and how fast many
  * certificates are revoked. Each in a process of its own, so that its memory is its own. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,11 +233,52 @@ static void revoke_and_publish(const struct bench_target *t, struct outcome *out
     engine_close(&e);
 }
 
+/* One CRL after the other, by the command line. */
+static pid_t keep_publishing(const struct bench_target *t)
+{
+    char bin[4200], socket_path[128];
+    bench_program("chancery", bin, sizeof(bin));
+    snprintf(socket_path, sizeof(socket_path), "%s/chancery.sock", t->dir);
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    for (;;) {
+        pid_t one = fork();
+        if (one == 0) {
+            int nowhere = open("/dev/null", O_WRONLY);
+            dup2(nowhere, STDOUT_FILENO);
+            execl(bin, bin, "--socket", socket_path, "crl", "publish", (char *)NULL);
+            _exit(127);
+        }
+        waitpid(one, NULL, 0);
+    }
+}
+
+static void issue_beside(struct bench_target *t, const struct bench_requests *requests,
+                         struct bench_revocation *out)
+{
+    struct bench_load load = {.host = "127.0.0.1",
+                              .port = t->http_port,
+                              .connections = 64,
+                              .seconds = 2,
+                              .requests = requests};
+    bench_target_start(t);
+    bench_run_load(&load); /* warm */
+    load.seconds = 6;
+    bench_run_load(&load);
+    out->p99_ms = load.p99_ms;
+    pid_t publisher = keep_publishing(t);
+    bench_run_load(&load);
+    out->p99_publishing_ms = load.p99_ms;
+    kill(publisher, SIGKILL);
+    waitpid(publisher, NULL, 0);
+    bench_target_stop(t);
+}
+
 void bench_revocation(struct bench_revocation *out, int32_t revoked, bool with_bulk)
 {
     struct bench_requests requests;
     struct bench_target t;
-    bench_make_requests(&requests, 100, "p256");
+    bench_make_requests(&requests, 1000, "p256");
     bench_target_make(&t, "p256");
     bench_target_start(&t);
     struct bench_load load = {.host = "127.0.0.1",
@@ -257,6 +299,7 @@ void bench_revocation(struct bench_revocation *out, int32_t revoked, bool with_b
     out->crl_rss_mib = crl.rss_mib;
     out->least_s = least.seconds;
     out->on_demand_s = apart(revoke_and_publish, &t).seconds;
+    if (with_bulk) issue_beside(&t, &requests, out);
     bench_target_remove(&t);
     bench_free_requests(&requests);
 }
