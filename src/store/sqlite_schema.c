@@ -1,6 +1,6 @@
-/* All SQL that does not depend on a query, and the schema as a list of steps: PRAGMA user_version
- * says how many of them a file has seen. A step that was released is never changed; a new one is
- * appended.
+/* All SQL that does not depend on a query, and the schema: PRAGMA user_version says what a file has
+ * seen. A new one gets its tables whole; for an older one there are steps, which are never changed
+ * once they were released.
  *
  * Why the tables look so: a key that rises appends to its tree, a random one dirties a page of its
  * own at every insert and makes issuance slower with each million of rows. So ids and serials rise,
@@ -138,16 +138,24 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     "request_attributes TEXT,attributes BLOB,extensions BLOB,properties BLOB,"                     \
     "raw_certificate BLOB,raw_request BLOB"
 
-static const char *const version_1[] = {
-    "CREATE TABLE request(" ROW_DEFINITION ") STRICT",
+/* What steps after the first added to it. */
+#define ROW_LATER                                                                                  \
+    ",shard INTEGER NOT NULL DEFAULT 0,crl_flags INTEGER NOT NULL DEFAULT 0,"                      \
+    "invalidity_when INTEGER"
+/* A CRL is one stretch of it. The second column lets the condition be seen in the index. */
+#define REVOKED_INDEX                                                                              \
+    "CREATE INDEX request_revoked ON request(standing,revoked_when)"                               \
+    " WHERE revoked_when IS NOT NULL"
+
+/* A new database gets its tables as they are now: every column that is added later is a reading of
+ * the whole schema, and a throwaway waits for it. */
+static const char *const tables_now[] = {
+    "CREATE TABLE request(" ROW_DEFINITION ROW_LATER ",standing BLOB) STRICT",
     /* 20 octets that rise with time: an append, and the rule that a serial is never used twice. */
     "CREATE UNIQUE INDEX request_serial ON request(serial) WHERE serial IS NOT NULL",
     "CREATE INDEX request_pending ON request(disposition) WHERE disposition=9",
     "CREATE INDEX request_not_after ON request(not_after) WHERE not_after IS NOT NULL",
-    /* Everything a CRL needs, so that the rows themselves are never touched. */
-    "CREATE INDEX request_revoked ON request(serial,revoked_effective_when,revoked_reason,"
-    "revoked_when,disposition,not_after) WHERE revoked_when IS NOT NULL",
-    "CREATE TABLE intent(" ROW_DEFINITION ",tbs BLOB NOT NULL) STRICT",
+    REVOKED_INDEX, "CREATE TABLE intent(" ROW_DEFINITION ",tbs BLOB NOT NULL" ROW_LATER ") STRICT",
     "CREATE UNIQUE INDEX intent_serial ON intent(serial) WHERE serial IS NOT NULL",
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,"
     "event INTEGER NOT NULL,module TEXT NOT NULL) STRICT",
@@ -161,17 +169,18 @@ static const char *const version_1[] = {
 
 #define ADD_TO(table, column) "ALTER TABLE " table " ADD COLUMN " column
 
-static const char *const version_3[] = {
-    ADD_TO("request", "shard INTEGER NOT NULL DEFAULT 0"),
-    ADD_TO("request", "crl_flags INTEGER NOT NULL DEFAULT 0"),
-    ADD_TO("request", "invalidity_when INTEGER"),
-    ADD_TO("intent", "shard INTEGER NOT NULL DEFAULT 0"),
-    ADD_TO("intent", "crl_flags INTEGER NOT NULL DEFAULT 0"),
-    ADD_TO("intent", "invalidity_when INTEGER"), "DROP INDEX request_revoked",
-    ADD_TO("request", "standing BLOB"),
-    /* A CRL is one stretch of it. The second column lets the condition be seen in the index. */
-    "CREATE INDEX request_revoked ON request(standing,revoked_when)"
-    " WHERE revoked_when IS NOT NULL",
+static const char *const columns_3[] = {ADD_TO("request", "shard INTEGER NOT NULL DEFAULT 0"),
+                                        ADD_TO("request", "crl_flags INTEGER NOT NULL DEFAULT 0"),
+                                        ADD_TO("request", "invalidity_when INTEGER"),
+                                        ADD_TO("intent", "shard INTEGER NOT NULL DEFAULT 0"),
+                                        ADD_TO("intent", "crl_flags INTEGER NOT NULL DEFAULT 0"),
+                                        ADD_TO("intent", "invalidity_when INTEGER"),
+                                        "DROP INDEX request_revoked",
+                                        ADD_TO("request", "standing BLOB"),
+                                        REVOKED_INDEX,
+                                        NULL};
+
+static const char *const tables_3[] = {
     "CREATE TABLE revocation(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,serial BLOB,"
     "issuer_index INTEGER NOT NULL,shard INTEGER NOT NULL,disposition INTEGER NOT NULL,"
     "reason INTEGER NOT NULL,revoked_when INTEGER,effective_when INTEGER,invalidity_when INTEGER,"
@@ -188,10 +197,19 @@ static const char *const version_3[] = {
     "UNIQUE(key_index,shard,is_delta,number)) STRICT",
     NULL};
 
-static const char *const *const steps[] = {version_1, chy_sql_views, version_3, chy_sql_views_crl};
-static const char *const after_step[] = {"PRAGMA user_version=1", "PRAGMA user_version=2",
-                                         "PRAGMA user_version=3", "PRAGMA user_version=4"};
-_Static_assert(CHY_ARRAY_LEN(steps) == CHY_ARRAY_LEN(after_step), "each step has its number");
+/* since: the version with which it came; a file of an older one gets it. A new file gets what is
+ * not only for old ones. */
+enum { VERSION = 4 };
+#define SET_VERSION "PRAGMA user_version=4"
+static const struct {
+    int since;
+    bool new_too;
+    const char *const *sql;
+} steps[] = {{1, true, tables_now},
+             {2, true, chy_sql_views},
+             {3, false, columns_3},
+             {3, true, tables_3},
+             {4, true, chy_sql_views_crl}};
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };
@@ -212,14 +230,27 @@ static chy_hresult read_number(struct chy_conn *c, const char *sql, const char *
     return hr;
 }
 
-static chy_hresult run_step(struct chy_conn *c, size_t step, const char *path, struct chy_err *err)
+static chy_hresult run_all(struct chy_conn *c, const char *const *sql, const char *path,
+                           struct chy_err *err)
+{
+    chy_hresult hr = CHY_S_OK;
+    for (; *sql && hr == CHY_S_OK; sql++)
+        hr = chy_conn_run(c, *sql, path, err);
+    return hr;
+}
+
+/* All that a file of this version (0: a new one) has not, or nothing. */
+static chy_hresult run_steps(struct chy_conn *c, int64_t version, const char *path,
+                             struct chy_err *err)
 {
     chy_hresult hr = chy_conn_run(c, "BEGIN IMMEDIATE", path, err);
     if (hr != CHY_S_OK) return hr;
-    for (const char *const *sql = steps[step]; *sql && hr == CHY_S_OK; sql++)
-        hr = chy_conn_run(c, *sql, path, err);
-    if (hr == CHY_S_OK && step == 0) hr = chy_conn_run(c, SET_APPLICATION_ID, path, err);
-    if (hr == CHY_S_OK) hr = chy_conn_run(c, after_step[step], path, err);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(steps) && hr == CHY_S_OK; i++) {
+        if (version ? steps[i].since > version : steps[i].new_too)
+            hr = run_all(c, steps[i].sql, path, err);
+    }
+    if (hr == CHY_S_OK && !version) hr = chy_conn_run(c, SET_APPLICATION_ID, path, err);
+    if (hr == CHY_S_OK) hr = chy_conn_run(c, SET_VERSION, path, err);
     if (hr == CHY_S_OK) hr = chy_conn_run(c, "COMMIT", path, err);
     if (hr != CHY_S_OK) (void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
     return hr;
@@ -238,13 +269,12 @@ chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_
     if (tables > 0 && application != APPLICATION_ID)
         return chy_fail(err, CHY_ERROR_INVALID_DATA,
                         "the database %s was made by another program: choose another --dir", path);
-    if (version < 0 || version > (int64_t)CHY_ARRAY_LEN(steps))
+    if (version < 0 || version > VERSION)
         return chy_fail(err, CHY_ERROR_NOT_SUPPORTED,
-                        "the database %s has version %lld, this chanceryd knows versions up to %zu:"
+                        "the database %s has version %lld, this chanceryd knows versions up to %d:"
                         " start the newer chanceryd that wrote it",
-                        path, (long long)version, CHY_ARRAY_LEN(steps));
-    for (size_t i = (size_t)version; i < CHY_ARRAY_LEN(steps) && hr == CHY_S_OK; i++)
-        hr = run_step(c, i, path, err);
+                        path, (long long)version, VERSION);
+    if (version < VERSION) hr = run_steps(c, version, path, err);
     if (hr == CHY_S_OK) hr = chy_conn_run(c, chy_sql_text[CHY_SQL_PACK], path, err);
     return hr;
 }
