@@ -135,7 +135,7 @@ static bool write_crl(struct run *r, const struct crl *c)
     if (empty) hr = CHY_E_UNEXPECTED;
     if (!CHY_FAILED(hr)) hr = crl_file_name(r, c, &name);
     if (!CHY_FAILED(hr)) {
-        struct text t = {.p = (char *)v.u.b.p, .n = v.u.b.n};
+        struct kit_text t = {.p = (char *)v.u.b.p, .n = v.u.b.n};
         hr = write_file(r->s, r->s->crl_folder, name.text, &t);
     }
     r->host->vt->variant_clear(&v);

@@ -95,7 +95,7 @@ static int temporary(int dir, char *name, size_t size)
     return -1;
 }
 
-static bool fill(const struct settings *s, int fd, const struct text *t)
+static bool fill(const struct settings *s, int fd, const struct kit_text *t)
 {
     return write_all(fd, t->p, t->n) && (!s->chown || fchown(fd, s->owner, s->group) == 0) &&
            fchmod(fd, s->mode) == 0 && fsync(fd) == 0;
@@ -111,7 +111,7 @@ static chy_hresult trouble(int error)
 
 /* A reader sees the old file or the whole new one; rename replaces a link, it does not follow. */
 chy_hresult write_file(const struct settings *s, const char *folder, const char *name,
-                       const struct text *t)
+                       const struct kit_text *t)
 {
     char temp[64];
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -150,7 +150,7 @@ static chy_hresult wanted(const chy_host *h, const struct settings *s, const chy
 }
 
 static chy_hresult add(const chy_host *h, const struct settings *s, const chy_server_exit *cb,
-                       const char *prop, struct text *t)
+                       const char *prop, struct kit_text *t)
 {
     chy_variant v = {0};
     chy_hresult hr = cb->vt->get_certificate_property(cb->self, prop, CHY_PROPTYPE_BINARY, &v);
@@ -158,9 +158,9 @@ static chy_hresult add(const chy_host *h, const struct settings *s, const chy_se
     if (v.vt != CHY_VT_BYTES || !v.u.b.n)
         hr = CHY_E_UNEXPECTED;
     else if (s->format == FORMAT_DER)
-        text_add(t, v.u.b.p, v.u.b.n);
+        kit_add(t, v.u.b.p, v.u.b.n);
     else
-        text_add_pem(t, v.u.b.p, v.u.b.n);
+        kit_add_pem(t, "CERTIFICATE", v.u.b.p, v.u.b.n);
     h->vt->variant_clear(&v);
     return t->failed ? CHY_E_OUTOFMEMORY : hr;
 }
@@ -176,7 +176,7 @@ static void say(const chy_host *h, const struct settings *s, chy_long id, chy_hr
 chy_hresult publish(const chy_host *host, const struct settings *s, const chy_server_exit *cb)
 {
     struct name name;
-    struct text t = {0};
+    struct kit_text t = {0};
     chy_variant id = {0};
     chy_hresult hr = wanted(host, s, cb);
     if (hr != CHY_S_OK) return CHY_FAILED(hr) ? hr : CHY_S_OK;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "kit/text.h"
+
 enum format { FORMAT_DER, FORMAT_PEM, FORMAT_CHAIN };
 
 /* Read once, then shared unchanged by the calls that run. */
@@ -34,18 +36,9 @@ const char *pattern_normal(const char *text, char *out, size_t size);
 const char *crl_pattern_normal(const char *text, char *out, size_t size);
 #define CRL_PARTITION "<CRLPartitionIndex>"
 
-/* Octets that grow; failed: there was no memory. */
-struct text {
-    char *p;
-    size_t n, cap;
-    bool failed;
-};
-void text_add(struct text *t, const void *p, size_t n);
-void text_add_pem(struct text *t, const uint8_t *der, size_t n);
-
 /* All of name below folder, or nothing. */
 chy_hresult write_file(const struct settings *s, const char *folder, const char *name,
-                       const struct text *t);
+                       const struct kit_text *t);
 /* Writes the CRLs that the CA has now. The first failure is the answer, and what can be written is.
  */
 chy_hresult publish_crls(const chy_host *host, const struct settings *s, const chy_server_exit *cb);
