@@ -9,12 +9,12 @@ static chy_hresult template_extension(struct work *w, char *out, size_t size)
 {
     chy_variant v = {0};
     uint8_t tag = 0;
-    struct der text = {NULL, 0};
+    struct kit_der text = {NULL, 0};
     size_t n = 0;
     chy_hresult hr = ext_get(w, "1.3.6.1.4.1.311.20.2", &v, NULL);
     if (hr != CHY_S_OK) return hr;
-    struct der in = {v.u.b.p, v.u.b.n};
-    bool ok = der_next(&in, &tag, &text) && !in.n && (tag == 0x1e || tag == 0x0c);
+    struct kit_der in = {v.u.b.p, v.u.b.n};
+    bool ok = kit_der_next(&in, &tag, &text) && !in.n && (tag == 0x1e || tag == 0x0c);
     size_t step = tag == 0x1e ? 2 : 1;
     ok = ok && text.n && text.n % step == 0 && text.n / step < size;
     for (size_t i = 0; ok && i < text.n; i += step) {

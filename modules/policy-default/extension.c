@@ -59,21 +59,21 @@ chy_hresult set_key_usage(struct work *w, unsigned bits)
 {
     uint8_t b[3] = {0};
     unsigned last = 0;
-    struct der_out o;
+    struct kit_der_out o;
     for (unsigned i = 0; i < 9; i++) {
         if (!(bits >> i & 1)) continue;
         b[1 + i / 8] |= (uint8_t)(0x80 >> (i % 8));
         last = i;
     }
     b[0] = (uint8_t)(7 - last % 8);
-    der_start(&o);
-    der_put_tlv(&o, 0x03, b, 2 + last / 8);
+    kit_der_start(&o);
+    kit_der_put_tlv(&o, 0x03, b, 2 + last / 8);
     return ext_set(w, "2.5.29.15", true, o.b, o.n);
 }
 
 static chy_hresult key_usage(struct work *w)
 {
-    unsigned not_here = w->key.family == KEY_RSA ? 0 : (unsigned)KU_KEY_ENCIPHERMENT;
+    unsigned not_here = w->key.family == KIT_KEY_RSA ? 0 : (unsigned)KU_KEY_ENCIPHERMENT;
     unsigned bits = w->p->key_usage & ~not_here;
     if (!w->p->key_usage) return CHY_S_OK;
     if (!bits)
@@ -82,14 +82,14 @@ static chy_hresult key_usage(struct work *w)
     return set_key_usage(w, bits);
 }
 
-static bool request_has(struct der ext, const char *oid)
+static bool request_has(struct kit_der ext, const char *oid)
 {
     uint8_t tag;
-    struct der list, v;
-    struct der_out o;
-    der_start(&o);
-    if (!der_put_oid(&o, oid) || !der_next(&ext, &tag, &list)) return false;
-    while (list.n && der_next(&list, &tag, &v))
+    struct kit_der list, v;
+    struct kit_der_out o;
+    kit_der_start(&o);
+    if (!kit_der_put_oid(&o, oid) || !kit_der_next(&ext, &tag, &list)) return false;
+    while (list.n && kit_der_next(&list, &tag, &v))
         if (v.n + 2 == o.n && memcmp(v.p, o.b + 2, v.n) == 0) return true;
     return false;
 }
@@ -120,7 +120,7 @@ static chy_hresult profile_ekus(struct work *w, struct list *out)
     if (CHY_FAILED(hr)) return hr;
     bool all = hr != CHY_S_OK, ok = true;
     for (size_t i = 0; i < w->p->eku.n; i++)
-        if (all || request_has((struct der){v.u.b.p, v.u.b.n}, w->p->eku.v[i]))
+        if (all || request_has((struct kit_der){v.u.b.p, v.u.b.n}, w->p->eku.v[i]))
             ok = ok && list_add(out, w->p->eku.v[i], strlen(w->p->eku.v[i]));
     w->host->vt->variant_clear(&v);
     if (!ok) return CHY_E_OUTOFMEMORY;
@@ -145,20 +145,20 @@ static chy_hresult extended_key_usage(struct work *w)
 
 chy_hresult set_oids(struct work *w, const char *oid, const struct list *l, bool nested)
 {
-    struct der_out in, out, one;
+    struct kit_der_out in, out, one;
     if (!l->n) return CHY_S_OK;
-    der_start(&in);
-    der_start(&out);
+    kit_der_start(&in);
+    kit_der_start(&out);
     for (size_t i = 0; i < l->n; i++) {
-        der_start(&one);
-        if (!der_put_oid(&one, l->v[i]))
+        kit_der_start(&one);
+        if (!kit_der_put_oid(&one, l->v[i]))
             return deny(w, CHY_CRYPT_E_OID_FORMAT, "%.80s is no object identifier", l->v[i]);
         if (nested)
-            der_put_tlv(&in, 0x30, one.b, one.n);
+            kit_der_put_tlv(&in, 0x30, one.b, one.n);
         else
-            der_put(&in, one.b, one.n);
+            kit_der_put(&in, one.b, one.n);
     }
-    der_put_tlv(&out, 0x30, in.b, in.n);
+    kit_der_put_tlv(&out, 0x30, in.b, in.n);
     if (in.full || out.full) return deny(w, CHY_E_INVALIDARG, "extension %s is too long", oid);
     return ext_set(w, oid, false, out.b, out.n);
 }

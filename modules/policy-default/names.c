@@ -43,7 +43,7 @@ static chy_hresult subject(struct work *w)
     return hr;
 }
 
-static chy_hresult cn_from_san(struct work *w, struct der names)
+static chy_hresult cn_from_san(struct work *w, struct kit_der names)
 {
     if (w->p->subject_from != SUBJECT_CN_FROM_SAN) return CHY_S_OK;
     if (!san_first_dns(names, w->cn, 65)) return CHY_S_OK;
@@ -62,7 +62,7 @@ static chy_hresult given_san(struct work *w, uint8_t *p, size_t n)
 {
     char why[256];
     bool seen;
-    struct der names = {p, n};
+    struct kit_der names = {p, n};
     const char *rule = san_check(w->p, names, w->cn, &seen, why, sizeof why);
     if (rule)
         return deny(w, CHY_CERTSRV_E_BAD_REQUESTSUBJECT, "subject alternative name: %s %s", why,
@@ -76,12 +76,12 @@ static chy_hresult given_san(struct work *w, uint8_t *p, size_t n)
  * under the same rules (without them it is the hole known as ESC6). S_FALSE: nothing to take. */
 static chy_hresult attribute_san(struct work *w)
 {
-    struct der_out all;
+    struct kit_der_out all;
     char *text = NULL;
     if (!(w->c->edit_flags & CHY_EDITF_ATTRIBUTESUBJECTALTNAME2)) return CHY_S_FALSE;
     chy_hresult hr = attribute(w, "SAN", &text);
     if (hr != CHY_S_OK) return hr;
-    der_start(&all);
+    kit_der_start(&all);
     const char *rule = san_from_attribute(&all, text);
     w->host->vt->free(text);
     return rule ? deny(w, CHY_CERTSRV_E_BAD_REQUESTSUBJECT, "attribute SAN %s", rule)
@@ -90,11 +90,11 @@ static chy_hresult attribute_san(struct work *w)
 
 static chy_hresult no_san(struct work *w)
 {
-    struct der_out one, all;
-    der_start(&one);
-    der_start(&all);
+    struct kit_der_out one, all;
+    kit_der_start(&one);
+    kit_der_start(&all);
     if (w->p->san_from_cn && w->cn[0] && san_from_text(&one, w->cn)) {
-        der_put_tlv(&all, 0x30, one.b, one.n);
+        kit_der_put_tlv(&all, 0x30, one.b, one.n);
         return given_san(w, all.b, all.n);
     }
     if (w->p->san_required)
@@ -111,7 +111,7 @@ static chy_hresult san(struct work *w)
     if (CHY_FAILED(hr)) return hr;
     if (hr == CHY_S_OK && ext_from_admin(w, flags)) {
         bool off = flags & CHY_EXTENSION_DISABLE_FLAG;
-        hr = off ? CHY_S_OK : cn_from_san(w, (struct der){v.u.b.p, v.u.b.n});
+        hr = off ? CHY_S_OK : cn_from_san(w, (struct kit_der){v.u.b.p, v.u.b.n});
     } else {
         chy_hresult asked = attribute_san(w);
         if (asked != CHY_S_FALSE)
@@ -129,8 +129,8 @@ chy_hresult names_apply(struct work *w)
     static const struct profile any = {.name = "(none)",
                                        .max_names = 100,
                                        .wildcard = true,
-                                       .san_types =
-                                           SAN_DNS | SAN_IP | SAN_EMAIL | SAN_URI | SAN_UPN};
+                                       .san_types = KIT_SAN_DNS | KIT_SAN_IP | KIT_SAN_EMAIL |
+                                                    KIT_SAN_URI | KIT_SAN_UPN};
     if (w->p) {
         chy_hresult hr = subject(w);
         return CHY_FAILED(hr) ? hr : san(w);

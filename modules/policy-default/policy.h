@@ -5,7 +5,8 @@
 #include <chancery/easy_module.h>
 #include <stdbool.h>
 
-#include "der.h"
+#include "kit/key.h"
+#include "kit/san.h"
 
 struct list {
     char **v;
@@ -19,7 +20,6 @@ void list_free(struct list *l);
 /* Adds the elements of text, which commas, blanks or newlines separate. */
 bool list_split(struct list *l, const char *text);
 
-enum { SAN_DNS = 1, SAN_IP = 2, SAN_EMAIL = 4, SAN_URI = 8, SAN_UPN = 16, SAN_DIRNAME = 32 };
 enum { SUBJECT_REQUEST, SUBJECT_NONE, SUBJECT_CN_FROM_SAN };
 /* Bits of KeyUsage in the order of RFC 5280 4.2.1.3, the first one lowest. */
 enum {
@@ -60,26 +60,16 @@ void profile_free(struct profile *p);
 chy_hresult config_load(const chy_host *host, struct config **out);
 void config_free(struct config *c);
 
-/* A public key as KeyTypes speaks of it. */
-enum key_family { KEY_OTHER, KEY_RSA, KEY_EC, KEY_ED };
-struct key {
-    enum key_family family;
-    int64_t bits;
-};
-/* A type is rsa, rsa2048, rsa2048+, p256, p384+, ed25519, …; a plus means this size or more. */
-bool key_type_ok(const char *type);
-bool key_type_matches(const char *type, struct key k);
-
 /* Checks a DER GeneralNames against the profile. NULL: fine; else the rule that refuses it, with
  * the name in why. cn_seen takes whether cn is among the names. */
-const char *san_check(const struct profile *p, struct der names, const char *cn, bool *cn_seen,
+const char *san_check(const struct profile *p, struct kit_der names, const char *cn, bool *cn_seen,
                       char *why, size_t why_size);
 /* The first DNS name of checked names as text; false: there is none that fits. */
-bool san_first_dns(struct der names, char *out, size_t size);
+bool san_first_dns(struct kit_der names, char *out, size_t size);
 /* Appends cn as a GeneralName of its kind; false when it is neither a host name nor an address. */
-bool san_from_text(struct der_out *o, const char *cn);
+bool san_from_text(struct kit_der_out *o, const char *cn);
 /* Appends what an attribute SAN says ("dns=a.test&ip=192.0.2.1"); NULL, or what is wrong. */
-const char *san_from_attribute(struct der_out *o, const char *text);
+const char *san_from_attribute(struct kit_der_out *o, const char *text);
 /* A pattern of SanNames: a host name, "*." and a domain, an address or a network. */
 bool san_pattern_ok(const char *pattern);
 
@@ -90,7 +80,7 @@ struct work {
     chy_server_policy sp;
     chy_long context;
     bool is_new, subject_empty, pend;
-    struct key key;
+    struct kit_key key;
     char cn[260];
 };
 

@@ -84,9 +84,9 @@ static bool number(const struct list *v, int64_t *out)
 static bool oids_ok(const struct list *v)
 {
     for (size_t i = 0; i < v->n; i++) {
-        struct der_out o;
-        der_start(&o);
-        if (!der_put_oid(&o, v->v[i])) return false;
+        struct kit_der_out o;
+        kit_der_start(&o);
+        if (!kit_der_put_oid(&o, v->v[i])) return false;
     }
     return true;
 }
@@ -94,7 +94,7 @@ static bool oids_ok(const struct list *v)
 static bool key_types_ok(const struct list *v)
 {
     for (size_t i = 0; i < v->n; i++)
-        if (!key_type_ok(v->v[i])) return false;
+        if (!kit_key_type_ok(v->v[i])) return false;
     return true;
 }
 

@@ -40,35 +40,35 @@ static chy_hresult set_aside(struct work *w, const char *oid)
 }
 
 /* AccessDescriptions that are not id-ad-ocsp (RFC 5280 4.2.2.1). False: that is no list of them. */
-static bool without_ocsp(struct der in, struct der_out *kept, bool *found)
+static bool without_ocsp(struct kit_der in, struct kit_der_out *kept, bool *found)
 {
     static const uint8_t ocsp[] = {0x2b, 6, 1, 5, 5, 7, 0x30, 1};
-    struct der list, one, method;
+    struct kit_der list, one, method;
     uint8_t tag = 0;
-    if (!der_next(&in, &tag, &list) || tag != 0x30 || in.n) return false;
+    if (!kit_der_next(&in, &tag, &list) || tag != 0x30 || in.n) return false;
     while (list.n) {
-        if (!der_next(&list, &tag, &one) || tag != 0x30) return false;
-        struct der inner = one;
-        if (!der_next(&inner, &tag, &method) || tag != 0x06) return false;
+        if (!kit_der_next(&list, &tag, &one) || tag != 0x30) return false;
+        struct kit_der inner = one;
+        if (!kit_der_next(&inner, &tag, &method) || tag != 0x06) return false;
         if (method.n == sizeof ocsp && memcmp(method.p, ocsp, sizeof ocsp) == 0)
             *found = true;
         else
-            der_put_tlv(kept, 0x30, one.p, one.n);
+            kit_der_put_tlv(kept, 0x30, one.p, one.n);
     }
     return true;
 }
 
 static chy_hresult cut(struct work *w, chy_variant *v, chy_long flags)
 {
-    struct der_out kept, all;
+    struct kit_der_out kept, all;
     bool found = false;
-    der_start(&kept);
-    der_start(&all);
-    bool known = without_ocsp((struct der){v->u.b.p, v->u.b.n}, &kept, &found);
+    kit_der_start(&kept);
+    kit_der_start(&all);
+    bool known = without_ocsp((struct kit_der){v->u.b.p, v->u.b.n}, &kept, &found);
     if (known && !found) return CHY_S_OK;
     if (!known || (!kept.n && !kept.full))
         return ext_put(w, OID_AIA, CHY_EXTENSION_DISABLE_FLAG | whole(flags), v);
-    der_put_tlv(&all, 0x30, kept.b, kept.n);
+    kit_der_put_tlv(&all, 0x30, kept.b, kept.n);
     if (kept.full || all.full)
         return deny(w, CHY_E_INVALIDARG, "extension " OID_AIA " is too long");
     const chy_variant rest = {.vt = CHY_VT_BYTES, .u.b = {all.b, all.n}};

@@ -20,8 +20,8 @@ static chy_hresult enable_listed(struct work *w)
 bool says_ca(const chy_variant *v)
 {
     uint8_t tag = 0;
-    struct der in = {v->u.b.p, v->u.b.n}, list, flag;
-    return der_next(&in, &tag, &list) && tag == 0x30 && der_next(&list, &tag, &flag) &&
+    struct kit_der in = {v->u.b.p, v->u.b.n}, list, flag;
+    return kit_der_next(&in, &tag, &list) && tag == 0x30 && kit_der_next(&list, &tag, &flag) &&
            tag == 0x01 && flag.n == 1 && flag.p[0] == 0xff;
 }
 
@@ -47,9 +47,9 @@ static chy_hresult asks_ca(struct work *w, bool *ca)
 static bool usage_bits(const chy_variant *v, unsigned *bits)
 {
     uint8_t tag = 0;
-    struct der in = {v->u.b.p, v->u.b.n}, b = {NULL, 0};
+    struct kit_der in = {v->u.b.p, v->u.b.n}, b = {NULL, 0};
     *bits = 0;
-    if (!der_next(&in, &tag, &b) || tag != 0x03 || in.n || b.n < 2 || b.n > 3 || b.p[0] > 7)
+    if (!kit_der_next(&in, &tag, &b) || tag != 0x03 || in.n || b.n < 2 || b.n > 3 || b.p[0] > 7)
         return false;
     for (unsigned i = 0; i < 9 && 1 + i / 8 < b.n; i++)
         if (b.p[1 + i / 8] & (0x80 >> (i % 8))) *bits |= 1u << i;
@@ -58,7 +58,7 @@ static bool usage_bits(const chy_variant *v, unsigned *bits)
 
 static chy_hresult default_usage(struct work *w)
 {
-    unsigned rsa = w->key.family == KEY_RSA ? (unsigned)KU_KEY_ENCIPHERMENT : 0;
+    unsigned rsa = w->key.family == KIT_KEY_RSA ? (unsigned)KU_KEY_ENCIPHERMENT : 0;
     return w->c->edit_flags & CHY_EDITF_ADDOLDKEYUSAGE
                ? set_key_usage(w, KU_DIGITAL_SIGNATURE | rsa)
                : CHY_S_OK;

@@ -5,8 +5,6 @@
 
 #include "base/base.h"
 
-#include "../../modules/policy-default/der.c"
-#include "../../modules/policy-default/key.c"
 #include "../../modules/policy-default/profile.c"
 #include "../../modules/policy-default/profiles_builtin.c"
 #include "../../modules/policy-default/san.c"
@@ -107,19 +105,6 @@ static chy_hresult next_setting(void *host, const char *after, chy_str *out)
     if (!best) return CHY_S_FALSE;
     *out = lent_text(best, strlen(best));
     return CHY_S_OK;
-}
-
-/* What key.c calls for a request: none is on its way here. */
-chy_hresult cert_long(struct work *w, const char *name, chy_long *out)
-{
-    (void)w, (void)name, (void)out;
-    return CHY_E_UNEXPECTED;
-}
-
-chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
-{
-    (void)w, (void)fmt;
-    return code;
 }
 
 static void check_profile(const struct config *c, const struct profile *p)

@@ -1,8 +1,9 @@
 /* The default policy's reader of subject alternative names: any octets as the extension, and any
  * text as the attribute SAN. */
+#include <stdlib.h>
+
 #include "base/base.h"
 
-#include "../../modules/policy-default/der.c"
 #include "../../modules/policy-default/san.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -10,10 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char domain[] = "*.corp.example";
 static char *domains[] = {domain};
 
-static void check(struct der names)
+static void check(struct kit_der names)
 {
     const struct profile any = {.san_types = 63, .wildcard = true, .max_names = 50};
-    const struct profile confined = {.san_types = SAN_DNS,
+    const struct profile confined = {.san_types = KIT_SAN_DNS,
                                      .max_names = 50,
                                      .wildcard = true,
                                      .san_names = {.v = domains, .n = 1}};
@@ -35,17 +36,17 @@ static void check(struct der names)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct der_out out;
+    struct kit_der_out out;
     if (size > 65536) return 0;
-    check((struct der){data, size});
+    check((struct kit_der){data, size});
     char *text = malloc(size + 1);
     if (!text) return 0;
     if (size) memcpy(text, data, size);
     text[size] = 0;
-    der_start(&out);
-    if (!san_from_attribute(&out, text)) check((struct der){out.b, out.n});
+    kit_der_start(&out);
+    if (!san_from_attribute(&out, text)) check((struct kit_der){out.b, out.n});
     san_pattern_ok(text);
-    der_start(&out);
+    kit_der_start(&out);
     if (strlen(text) < 260) san_from_text(&out, text);
     free(text);
     return 0;

@@ -7,7 +7,6 @@
 
 #include "../../modules/exit-publish/pattern.c"
 #include "../../modules/exit-publish/publish.c"
-#include "../../modules/exit-publish/text.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

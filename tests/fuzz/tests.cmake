@@ -25,7 +25,7 @@ foreach(source ${fuzz_targets})
   endif()
   # What has no layer of its own is included as source.
   target_include_directories(${target} PRIVATE ${CHY_ROOTS}/daemon)
-  target_link_libraries(${target} PRIVATE ${layers} chy_flags)
+  target_link_libraries(${target} PRIVATE ${layers} module_kit chy_flags)
 endforeach()
 if(NOT CHY_FUZZ)
   add_test(NAME fuzz/campaign
@@ -34,6 +34,7 @@ if(NOT CHY_FUZZ)
 endif()
 # The layers themselves must report their branches to the fuzzer.
 if(CHY_FUZZ)
+  target_compile_options(module_kit PRIVATE -fsanitize=fuzzer-no-link)
   foreach(layer base pki key store module ca net enrol admin daemon client cli)
     if(NOT TARGET chy_${layer})
       continue()

@@ -1,8 +1,8 @@
-#include "der.h"
+#include "kit/der.h"
 
 #include <string.h>
 
-static bool read_length(struct der *in, size_t *len)
+static bool read_length(struct kit_der *in, size_t *len)
 {
     if (in->n == 0) return false;
     uint8_t first = in->p[0];
@@ -22,7 +22,7 @@ static bool read_length(struct der *in, size_t *len)
     return v >= 0x80 && v <= in->n;
 }
 
-bool der_next(struct der *in, uint8_t *tag, struct der *value)
+bool kit_der_next(struct kit_der *in, uint8_t *tag, struct kit_der *value)
 {
     if (in->n < 2 || (in->p[0] & 0x1f) == 0x1f) return false;
     *tag = in->p[0];
@@ -37,13 +37,13 @@ bool der_next(struct der *in, uint8_t *tag, struct der *value)
     return true;
 }
 
-void der_start(struct der_out *o)
+void kit_der_start(struct kit_der_out *o)
 {
     o->n = 0;
     o->full = false;
 }
 
-void der_put(struct der_out *o, const void *p, size_t n)
+void kit_der_put(struct kit_der_out *o, const void *p, size_t n)
 {
     if (n > sizeof o->b - o->n) {
         o->full = true;
@@ -53,7 +53,7 @@ void der_put(struct der_out *o, const void *p, size_t n)
     o->n += n;
 }
 
-void der_put_tlv(struct der_out *o, uint8_t tag, const void *p, size_t n)
+void kit_der_put_tlv(struct kit_der_out *o, uint8_t tag, const void *p, size_t n)
 {
     uint8_t head[4] = {tag, (uint8_t)n, 0, 0};
     size_t hn = 2;
@@ -71,8 +71,8 @@ void der_put_tlv(struct der_out *o, uint8_t tag, const void *p, size_t n)
         head[2] = (uint8_t)n;
         hn = 3;
     }
-    der_put(o, head, hn);
-    der_put(o, p, n);
+    kit_der_put(o, head, hn);
+    kit_der_put(o, p, n);
 }
 
 static size_t put_arc(uint8_t *b, uint64_t v)
@@ -85,7 +85,7 @@ static size_t put_arc(uint8_t *b, uint64_t v)
     return n;
 }
 
-bool der_put_oid(struct der_out *o, const char *dotted)
+bool kit_der_put_oid(struct kit_der_out *o, const char *dotted)
 {
     uint8_t b[160];
     size_t n = 0;
@@ -107,7 +107,7 @@ bool der_put_oid(struct der_out *o, const char *dotted)
             n += put_arc(b + n, arcs == 1 ? first * 40 + v : v);
         }
         if (*p == 0) {
-            der_put_tlv(o, 0x06, b, n);
+            kit_der_put_tlv(o, 0x06, b, n);
             return arcs > 0 && !o->full;
         }
         if (*p++ != '.') return false;
