@@ -39,7 +39,6 @@ struct profile {
 };
 
 struct config {
-    unsigned refs;
     chy_long disposition, edit_flags;
     bool edit_flags_set;
     int64_t ca_path_length; /* -1: none, -2: not set */
@@ -127,15 +126,5 @@ bool says_ca(const chy_variant *v);
 chy_hresult revocation_apply(struct work *w);
 /* Gives back what an earlier look took out; before ext_forget. */
 chy_hresult revocation_forget(struct work *w);
-
-struct policy;
-chy_hresult policy_reload(struct policy *p);
-void policy_ref(struct policy *p);
-void policy_unref(struct policy *p);
-/* The live policy that was made for this host, with a reference; or NULL. */
-struct policy *policy_of_host(const chy_host *host);
-/* What a late-bound call answers. */
-chy_hresult late_end(const chy_host *host, const chy_late *c, chy_hresult hr, chy_excep *excep);
-chy_hresult manage_new(const chy_host *host, struct policy *p, chy_manage_module *out);
 
 #endif

@@ -182,7 +182,6 @@ chy_hresult config_load(const chy_host *host, struct config **out)
 {
     struct config *c = calloc(1, sizeof *c);
     if (!c) return CHY_E_OUTOFMEMORY;
-    c->refs = 1;
     c->disposition = CHY_REQDISP_DEFAULT_STANDALONE;
     c->ca_path_length = -2;
     c->hours_without_revocation = 168;
