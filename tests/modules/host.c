@@ -101,7 +101,7 @@ static chy_hresult next_setting(void *h, const char *after, chy_str *out)
 static chy_hresult time_left(void *h, chy_long *ms)
 {
     (void)h;
-    *ms = INT32_MAX;
+    *ms = fake.time_left ? fake.time_left : INT32_MAX;
     return CHY_S_OK;
 }
 

@@ -57,7 +57,8 @@ struct fake {
     size_t n_setting;
     const char *fails; /* reading or setting this name fails with fail_code */
     chy_hresult fail_code;
-    char log[2000];
+    chy_long time_left; /* what the host says of it; 0: no end of time */
+    char log[8000];
 };
 
 extern struct fake fake;

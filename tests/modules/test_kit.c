@@ -1,7 +1,9 @@
 /* What the shipped modules share: text that grows, settings from a table. */
 #include "host.h"
 
+#include "kit/network.h"
 #include "kit/settings.h"
+#include "kit/sha256.h"
 #include "kit/text.h"
 
 static void same(struct kit_text *t, const char *expected)
@@ -122,10 +124,72 @@ static void test_a_bad_value_is_named(void **state)
     assert_non_null(strstr(fake.log, "probe: setting List is no list of texts"));
 }
 
+/* FIPS 180-4: the examples of NIST, and the lengths around a block in one piece and octet by octet.
+ */
+static void test_sha256(void **state)
+{
+    static const struct {
+        const char *text, *hex;
+    } t[] = {{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+             {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+             {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"}};
+    struct kit_sha256 one, many;
+    uint8_t a[KIT_SHA256], b[KIT_SHA256], octets[200] = {7};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        char hex[65];
+        kit_sha256_start(&one);
+        kit_sha256_add(&one, t[i].text, strlen(t[i].text));
+        kit_sha256_done(&one, a);
+        for (size_t k = 0; k < sizeof a; k++)
+            snprintf(hex + 2 * k, 3, "%02x", a[k]);
+        assert_string_equal(hex, t[i].hex);
+    }
+    for (size_t n = 0; n <= sizeof octets; n++) {
+        kit_sha256_start(&one);
+        kit_sha256_add(&one, octets, n);
+        kit_sha256_done(&one, a);
+        kit_sha256_start(&many);
+        for (size_t i = 0; i < n; i++)
+            kit_sha256_add(&many, octets + i, 1);
+        kit_sha256_done(&many, b);
+        assert_memory_equal(a, b, sizeof a);
+    }
+}
+
+static void test_networks(void **state)
+{
+    static const struct {
+        const char *network;
+        uint8_t ip[4];
+        bool has;
+    } t[] = {
+        {"192.0.2.1", {192, 0, 2, 1}, true},        {"192.0.2.1", {192, 0, 2, 2}, false},
+        {"10.0.0.0/8", {10, 255, 1, 2}, true},      {"10.0.0.0/8", {11, 0, 0, 0}, false},
+        {"192.0.2.128/25", {192, 0, 2, 129}, true}, {"192.0.2.128/25", {192, 0, 2, 127}, false},
+        {"192.0.2.77/25", {192, 0, 2, 1}, true},    {"0.0.0.0/0", {8, 8, 8, 8}, true},
+        {"192.0.2.1/32", {192, 0, 2, 0}, false},    {"::/0", {8, 8, 8, 8}, false}};
+    static const char *const bad[] = {
+        "",       "10.0.0.0/",   "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/8x", "10.0.0.0/-1",
+        "a.test", "1.2.3.4/0000"};
+    struct kit_network net;
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        assert_true(kit_network_parse(t[i].network, &net));
+        if (kit_network_has(&net, t[i].ip, 4) != t[i].has) fail_msg("%s", t[i].network);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (kit_network_parse(bad[i], &net)) fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64_and_pem), cmocka_unit_test(test_json_is_never_broken_out_of),
-        cmocka_unit_test(test_each_kind_is_read), cmocka_unit_test(test_a_bad_value_is_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64_and_pem),
+                                       cmocka_unit_test(test_json_is_never_broken_out_of),
+                                       cmocka_unit_test(test_each_kind_is_read),
+                                       cmocka_unit_test(test_a_bad_value_is_named),
+                                       cmocka_unit_test(test_sha256),
+                                       cmocka_unit_test(test_networks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
