@@ -42,6 +42,16 @@ static struct chy_span trim(struct chy_span s)
     return s;
 }
 
+/* What was submitted stands in the row; what an officer makes of it does not. */
+static void note_change(struct chy_request *r, const char *name, const char *before,
+                        const char *after)
+{
+    if (r->evidence.kind != CHY_EVIDENCE_CHANGED) return;
+    struct chy_value was = chy_value_text(chy_span_cstr(before));
+    struct chy_value is = chy_value_text(chy_span_cstr(after));
+    chy_evidence_change(&r->evidence, CHY_CHANGE_ATTRIBUTE, chy_span_cstr(name), &was, &is);
+}
+
 bool chy_request_set_attribute(struct chy_request *r, struct chy_span name, struct chy_span value)
 {
     name = trim(name);
@@ -54,10 +64,12 @@ bool chy_request_set_attribute(struct chy_request *r, struct chy_span name, stru
     if (!n || !v) return false;
     for (size_t i = 0; i < r->n_attr; i++) {
         if (!chy_attribute_same(r->attr[i].name, n)) continue;
+        note_change(r, r->attr[i].name, r->attr[i].value, v);
         r->attr[i].value = v; /* within one request a name occurs once: the last wins */
         return true;
     }
     if (r->n_attr == CHY_REQUEST_MAX_ATTRS) return false;
+    note_change(r, n, NULL, v);
     r->attr[r->n_attr++] = (struct chy_attribute){n, v};
     return true;
 }

@@ -273,6 +273,7 @@ void chy_ca_submit(struct chy_ca *ca, const struct chy_submission *s, chy_outcom
         return;
     }
     r->stage = CHY_STAGE_INTAKE;
+    r->received = chy_monotonic(ca->clock);
     r->done = done;
     r->done_arg = arg;
     r->flags = s->flags;

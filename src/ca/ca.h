@@ -108,6 +108,10 @@ void chy_ca_set_extension(struct chy_ca *ca, const struct chy_caller *caller, in
                           const char *oid, chy_long type, chy_long flags, const chy_variant *value,
                           chy_outcome_cb done, void *arg);
 
+/* "issued", "pending" …; "request", "policy", "admin", "server" */
+const char *chy_disposition_name(int32_t disposition);
+const char *chy_extension_origin(int32_t flags);
+
 /* ---- reading: synchronous, a few microseconds; rows live in the arena ---- */
 CHY_MUST_USE chy_hresult chy_ca_request(struct chy_ca *ca, const struct chy_caller *caller,
                                         int32_t id, struct chy_arena *a, struct chy_row *out,
@@ -118,6 +122,11 @@ CHY_MUST_USE chy_hresult chy_ca_certificate(struct chy_ca *ca, const struct chy_
 CHY_MUST_USE chy_hresult chy_ca_query(struct chy_ca *ca, const struct chy_caller *caller,
                                       const struct chy_query *q, chy_row_cb cb, void *arg,
                                       struct chy_err *err);
+/* Why a request came out as it did, oldest decision first: for who may list requests. */
+CHY_MUST_USE chy_hresult chy_ca_evidence(struct chy_ca *ca, const struct chy_caller *caller,
+                                         int32_t id,
+                                         bool (*cb)(const struct chy_evidence_row *e, void *arg),
+                                         void *arg, struct chy_err *err);
 /* A pending request was fetched with its certificate: EXITEVENT_CERTRETRIEVEPENDING. */
 void chy_ca_retrieved(struct chy_ca *ca, int32_t id);
 

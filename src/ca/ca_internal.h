@@ -52,6 +52,7 @@ struct chy_settings {
     size_t n_exits;
     unsigned module_timeout_ms;
     enum chy_binding binding;
+    uint8_t fingerprint[8];     /* of the whole configuration */
     char *signed_attributes[8]; /* SignedAttributes */
     size_t n_signed_attributes;
 };
@@ -174,6 +175,9 @@ chy_hresult chy_config_value(struct chy_config *c, const char *path, struct chy_
  * second call undoes the first, and that one needs no memory and cannot fail. */
 chy_hresult chy_config_swap(struct chy_config *c, const char *path, char **json,
                             struct chy_err *err);
+/* Tells two configurations apart: of what is stored, whatever its order in time. */
+CHY_MUST_USE chy_hresult chy_config_fingerprint(struct chy_config *c, uint8_t out[8],
+                                                struct chy_err *err);
 bool chy_config_next(struct chy_config *c, const char *prefix, const char *after,
                      struct chy_buf *path);
 /* Type, range and name of a setting of ours; unknown names below a module's folder are the

@@ -1,6 +1,7 @@
 /* The configuration tree in memory: paths and JSON values as the store has them, sorted by path,
  * with the table of the settings that the engine itself knows. Names of AD CS where it has the
  * thing. */
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -209,6 +210,27 @@ chy_hresult chy_config_swap(struct chy_config *c, const char *path, char **json,
     }
     pthread_rwlock_unlock(&c->lock);
     return hr;
+}
+
+chy_hresult chy_config_fingerprint(struct chy_config *c, uint8_t out[8], struct chy_err *err)
+{
+    uint8_t hash[32];
+    unsigned n = 0;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    pthread_rwlock_rdlock(&c->lock);
+    for (size_t i = 0; i < c->n && ok; i++) {
+        const struct entry *e = &c->entry[i];
+        if (!e->json) continue;
+        ok = EVP_DigestUpdate(md, e->path, strlen(e->path) + 1) == 1 &&
+             EVP_DigestUpdate(md, e->json, strlen(e->json) + 1) == 1;
+    }
+    pthread_rwlock_unlock(&c->lock);
+    ok = ok && EVP_DigestFinal_ex(md, hash, &n) == 1;
+    EVP_MD_CTX_free(md);
+    if (!ok) return chy_fail_openssl(err, CHY_E_OUTOFMEMORY, "settings: cannot be digested");
+    memcpy(out, hash, 8);
+    return CHY_S_OK;
 }
 
 static bool below(const char *path, const char *prefix)

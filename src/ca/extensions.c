@@ -59,6 +59,21 @@ out:
     return hr;
 }
 
+chy_hresult chy_request_change_extension(struct chy_request *r, const char *oid_text, int32_t flags,
+                                         struct chy_span value, struct chy_err *err)
+{
+    const struct chy_extension *e = chy_request_find_extension(r, oid_text);
+    struct chy_value before = {.form = CHY_VALUE_NONE};
+    if (e) before = chy_value_extension(e->flags, e->value);
+    chy_hresult hr = chy_request_set_extension(r, oid_text, flags, value, err);
+    if (hr != CHY_S_OK) return hr;
+    e = chy_request_find_extension(r, oid_text);
+    struct chy_value after = chy_value_extension(e->flags, e->value);
+    chy_evidence_change(&r->evidence, CHY_CHANGE_EXTENSION, chy_span_cstr(e->oid_text), &before,
+                        &after);
+    return CHY_S_OK;
+}
+
 static bool is_ia5(struct chy_span s)
 {
     for (size_t i = 0; i < s.n; i++) {

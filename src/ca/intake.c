@@ -205,7 +205,9 @@ static chy_hresult make_request(struct chy_request *r)
 
 static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
 {
-    if (chy_issue_prepare(r, s) == CHY_S_OK) {
+    chy_hresult hr = chy_issue_prepare(r, s);
+    r->evidence.check_us = chy_evidence_lap(&r->evidence, chy_monotonic(r->ca->clock));
+    if (hr == CHY_S_OK) {
         chy_issue_write_intent(r);
         return;
     }
@@ -218,6 +220,22 @@ static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
     chy_pipeline_conclude(r, ours ? CHY_DB_DISP_ERROR : CHY_DB_DISP_DENIED, r->err.code,
                           ours ? "Error Constructing Certificate" : "Denied");
     chy_pipeline_write_final(r);
+}
+
+/* Which module is asked, under which settings: noted before it is, for it may be replaced. */
+static void begin_evidence(struct chy_request *r, const struct chy_settings *s)
+{
+    struct chy_evidence *e = &r->evidence;
+    struct chy_instance_info info;
+    chy_instance_info(r->ca->policy, &info);
+    e->kind = CHY_EVIDENCE_POLICY;
+    e->is_new = r->is_new;
+    e->has_module = true;
+    snprintf(e->module, sizeof(e->module), "%s", info.name);
+    snprintf(e->version, sizeof(e->version), "%s", info.version ? info.version : "");
+    memcpy(e->sha256, info.sha256_octets, sizeof(e->sha256));
+    memcpy(e->settings, s->fingerprint, sizeof(e->settings));
+    e->mark = chy_monotonic(r->ca->clock);
 }
 
 static void policy_failed(struct chy_request *r, chy_hresult status, const struct chy_settings *s)
@@ -250,11 +268,13 @@ void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
         chy_pipeline_write_final(r);
         goto out;
     }
+    begin_evidence(r, s);
     r->worker = w;
     enum chy_verdict v = chy_policy_verify(ca->policy, ca->config_string, r, r->is_new, &status,
                                            &abandoned, &r->err);
     if (abandoned) goto out; /* the deadline settled it: not ours to touch */
     r->worker = NULL;
+    r->evidence.policy_us = chy_evidence_lap(&r->evidence, chy_monotonic(ca->clock));
     (void)CHY_FAULT("intake.after_policy");
     switch (v) {
     case CHY_VERDICT_ISSUE: issue_or_say_why(r, s); goto out;
@@ -289,6 +309,7 @@ void chy_intake_expired(void *request, void *arg)
     chy_worker_retire(r->worker);
     chy_workers_replace(ca->workers);
     r->worker = NULL;
+    r->evidence.policy_us = chy_evidence_lap(&r->evidence, chy_monotonic(ca->clock));
     struct chy_settings *s = chy_settings_get(ca);
     chy_fail(&r->err, CHY_ERROR_TIMEOUT,
              "policy module: VerifyRequest overran its deadline of %u ms", s->module_timeout_ms);
@@ -313,6 +334,9 @@ void chy_intake_run(struct chy_request *r, struct chy_worker *w)
     r->submitted_when = chy_now(r->ca->clock);
     r->requester_name = r->caller_name;
     s = chy_settings_get(r->ca);
+    r->evidence.kind = CHY_EVIDENCE_ENGINE;
+    r->evidence.mark = r->received;
+    r->evidence.queue_us = chy_evidence_lap(&r->evidence, chy_monotonic(r->ca->clock));
     const char *fault = key_fault(r, w, s);
     if (fault) {
         snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);

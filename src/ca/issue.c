@@ -51,6 +51,9 @@ static chy_hresult lint(struct chy_request *r)
 {
     struct chy_lint_report report;
     chy_lint_tbs(chy_buf_span(&r->tbs), &r->authority->lint, &report);
+    struct chy_evidence *e = &r->evidence;
+    for (size_t i = 0; i < report.n && e->n_lint < CHY_EVIDENCE_LINT; i++)
+        e->lint[e->n_lint++] = chy_span_cstr(report.finding[i].rule->id);
     if (!report.errors) return CHY_S_OK;
     atomic_fetch_add(&r->ca->lint_errors, 1);
     for (size_t i = 0; i < report.n; i++) {
@@ -121,6 +124,7 @@ static void intent_done(struct chy_write *w, void *arg)
         chy_pipeline_refuse(r);
         return;
     }
+    r->evidence.kind = CHY_EVIDENCE_NONE; /* it was written with the intent */
     (void)CHY_FAULT("intent.after_commit");
     r->stage = CHY_STAGE_SIGN;
     chy_workers_continue(r->ca->workers, &r->job);
@@ -138,6 +142,7 @@ void chy_issue_write_intent(struct chy_request *r)
     r->write = (struct chy_write){.kind = CHY_WRITE_INTENT,
                                   .row = &r->row,
                                   .tbs = chy_buf_span(&r->tbs),
+                                  .evidence = chy_buf_span(&r->packed_evidence),
                                   .when = chy_now(r->ca->clock),
                                   .done = intent_done,
                                   .soon = chy_workers_others(r->ca->workers),

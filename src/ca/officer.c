@@ -26,8 +26,17 @@ static chy_hresult check_state(struct chy_request *r, bool denied_too)
         r->id, r->disposition);
 }
 
+static void begin_evidence(struct chy_request *r, enum chy_evidence_kind kind, const char *officer)
+{
+    r->evidence.kind = kind;
+    r->evidence.author = chy_span_cstr(officer);
+    r->evidence.mark = r->received;
+    r->evidence.queue_us = chy_evidence_lap(&r->evidence, chy_monotonic(r->ca->clock));
+}
+
 static void deny(struct chy_request *r, const char *officer)
 {
+    begin_evidence(r, CHY_EVIDENCE_DENIED, officer);
     char message[CHY_MESSAGE_MAX];
     snprintf(message, sizeof(message), "Denied by %s", officer);
     r->policy_message[0] = 0;
@@ -56,6 +65,7 @@ static void rewrite(struct chy_request *r)
     }
     r->write = (struct chy_write){.kind = CHY_WRITE_FINAL,
                                   .row = &r->row,
+                                  .evidence = chy_buf_span(&r->packed_evidence),
                                   .when = chy_now(r->ca->clock),
                                   .done = rewrite_done,
                                   .arg = r};
@@ -69,8 +79,8 @@ static void set_extension(struct chy_request *r)
     chy_hresult hr = chy_extension_encode(r->new_ext_type, &r->new_ext_value, b, &r->err);
     int32_t flags = r->new_ext_flags & (CHY_EXTENSION_CRITICAL_FLAG | CHY_EXTENSION_DISABLE_FLAG);
     if (hr == CHY_S_OK) {
-        hr = chy_request_set_extension(r, r->new_ext_oid, flags | CHY_EXTENSION_ORIGIN_ADMIN,
-                                       chy_buf_span(b), &r->err);
+        hr = chy_request_change_extension(r, r->new_ext_oid, flags | CHY_EXTENSION_ORIGIN_ADMIN,
+                                          chy_buf_span(b), &r->err);
     }
     if (hr == CHY_S_OK) {
         rewrite(r);
@@ -92,13 +102,18 @@ void chy_officer_run(struct chy_request *r, struct chy_worker *w)
     switch (r->stage) {
     case CHY_STAGE_DENY: deny(r, officer); break;
     case CHY_STAGE_SET_ATTRIBUTES:
+        begin_evidence(r, CHY_EVIDENCE_CHANGED, officer);
         chy_request_parse_attributes(r, new_attributes, true);
         rewrite(r);
         break;
-    case CHY_STAGE_SET_EXTENSION: set_extension(r); break;
+    case CHY_STAGE_SET_EXTENSION:
+        begin_evidence(r, CHY_EVIDENCE_CHANGED, officer);
+        set_extension(r);
+        break;
     case CHY_STAGE_RESUBMIT:
         r->policy_message[0] = 0;
         r->is_new = false;
+        begin_evidence(r, CHY_EVIDENCE_POLICY, officer);
         if (chy_health_may_issue(r->ca, &r->err) != CHY_S_OK) {
             chy_pipeline_refuse(r);
         } else {
@@ -121,6 +136,7 @@ static struct chy_request *begin(struct chy_ca *ca, const struct chy_caller *cal
         return NULL;
     }
     r->stage = stage;
+    r->received = chy_monotonic(ca->clock);
     r->done = done;
     r->done_arg = arg;
     r->caller_access = caller->access;

@@ -144,6 +144,7 @@ void chy_pipeline_write_final(struct chy_request *r)
     }
     r->write = (struct chy_write){.kind = CHY_WRITE_FINAL,
                                   .row = &r->row,
+                                  .evidence = chy_buf_span(&r->packed_evidence),
                                   .owed = r->owed,
                                   .n_owed = r->n_owed,
                                   .when = r->resolved_when,

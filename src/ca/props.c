@@ -332,6 +332,12 @@ static chy_hresult get_certificate_property(void *request, enum chy_asker asker,
     return prop < 0 ? CHY_CERTSRV_E_PROPERTY_EMPTY : name_value(&r->subject, prop, type, out);
 }
 
+static void note(struct chy_request *r, enum chy_change_kind kind, const char *name,
+                 struct chy_value before, struct chy_value after)
+{
+    chy_evidence_change(&r->evidence, kind, chy_span_cstr(name), &before, &after);
+}
+
 static chy_hresult set_name(struct chy_request *r, int prop, const chy_variant *v)
 {
     struct chy_span value = {0};
@@ -349,6 +355,8 @@ static chy_hresult set_name(struct chy_request *r, int prop, const chy_variant *
     if (chy_span_eq(value, r->subject.value[prop])) return CHY_S_OK;
     struct chy_span copy = chy_arena_dup(&r->arena, value);
     if (value.n && !copy.p) return CHY_E_OUTOFMEMORY;
+    note(r, CHY_CHANGE_SUBJECT, chy_name_props[prop].name, chy_value_text(r->subject.value[prop]),
+         chy_value_text(copy));
     r->subject.value[prop] = copy;
     r->subject.changed = true;
     return CHY_S_OK;
@@ -358,7 +366,9 @@ static chy_hresult set_name(struct chy_request *r, int prop, const chy_variant *
 static chy_hresult set_not_before(struct chy_request *r, chy_time t)
 {
     if (t < r->not_before || t >= r->not_after) return CHY_E_INVALIDARG;
-    r->not_before = t - t % CHY_US_PER_S;
+    t -= t % CHY_US_PER_S;
+    note(r, CHY_CHANGE_VALIDITY, "NotBefore", chy_value_number(r->not_before), chy_value_number(t));
+    r->not_before = t;
     return CHY_S_OK;
 }
 
@@ -366,15 +376,21 @@ static chy_hresult set_not_after(struct chy_request *r, chy_time t)
 {
     if (t > r->not_after || t <= r->not_before) return CHY_E_INVALIDARG;
     if (t < r->not_after) r->not_after_why = "policy";
-    r->not_after = t - t % CHY_US_PER_S;
+    t -= t % CHY_US_PER_S;
+    note(r, CHY_CHANGE_VALIDITY, "NotAfter", chy_value_number(r->not_after), chy_value_number(t));
+    r->not_after = t;
     return CHY_S_OK;
 }
 
 static chy_hresult set_template(struct chy_request *r, const chy_variant *v)
 {
     if (v->vt != CHY_VT_STR || v->u.s.n > 254) return CHY_E_INVALIDARG;
-    r->template_name = chy_arena_strndup(&r->arena, v->u.s.p, v->u.s.n);
-    return r->template_name ? CHY_S_OK : CHY_E_OUTOFMEMORY;
+    const char *name = chy_arena_strndup(&r->arena, v->u.s.p, v->u.s.n);
+    if (!name) return CHY_E_OUTOFMEMORY;
+    note(r, CHY_CHANGE_TEMPLATE, "CertificateTemplate",
+         chy_value_text(chy_span_cstr(r->template_name)), chy_value_text(chy_span_cstr(name)));
+    r->template_name = name;
+    return CHY_S_OK;
 }
 
 static chy_hresult set_certificate_property(void *request, const char *name, chy_long type,
@@ -397,7 +413,10 @@ static chy_hresult set_certificate_property(void *request, const char *name, chy
         if (t != CHY_PROPTYPE_LONG || v->vt != CHY_VT_LONG) return CHY_E_INVALIDARG;
         if ((v->u.l & ~DO_NOT_PERSIST) != (r->general_flags & ~DO_NOT_PERSIST))
             return CHY_E_INVALIDARG;
-        r->general_flags |= v->u.l; /* only ever added */
+        chy_long flags = r->general_flags | v->u.l; /* only ever added */
+        note(r, CHY_CHANGE_FLAGS, "GeneralFlags", chy_value_number(r->general_flags),
+             chy_value_number(flags));
+        r->general_flags = flags;
         return CHY_S_OK;
     }
     return CHY_E_INVALIDARG;
@@ -424,8 +443,8 @@ static chy_hresult set_certificate_extension(void *request, const char *oid, chy
      * kept. */
     int32_t keep = flags & (CHY_EXTENSION_CRITICAL_FLAG | CHY_EXTENSION_DISABLE_FLAG | 0xff00);
     if (hr == CHY_S_OK) {
-        hr = chy_request_set_extension(r, oid, keep | CHY_EXTENSION_ORIGIN_POLICY,
-                                       chy_buf_span(&der), NULL);
+        hr = chy_request_change_extension(r, oid, keep | CHY_EXTENSION_ORIGIN_POLICY,
+                                          chy_buf_span(&der), NULL);
     }
     chy_buf_free(&der);
     return hr;

@@ -41,6 +41,14 @@ chy_hresult chy_ca_query(struct chy_ca *ca, const struct chy_caller *caller,
     return hr == CHY_S_OK ? ca->store->ops->query(ca->store, q, cb, arg, err) : hr;
 }
 
+chy_hresult chy_ca_evidence(struct chy_ca *ca, const struct chy_caller *caller, int32_t id,
+                            bool (*cb)(const struct chy_evidence_row *e, void *arg), void *arg,
+                            struct chy_err *err)
+{
+    chy_hresult hr = may_list(caller, err);
+    return hr == CHY_S_OK ? ca->store->ops->evidence(ca->store, id, cb, arg, err) : hr;
+}
+
 void chy_ca_retrieved(struct chy_ca *ca, int32_t id)
 {
     chy_outbox_tell(ca, CHY_EXITEVENT_CERTRETRIEVEPENDING, id);

@@ -25,6 +25,7 @@ static struct chy_request *request_alloc(struct chy_ca *ca)
     chy_buf_init(&r->packed_attrs, PACKED_MAX);
     chy_buf_init(&r->packed_exts, PACKED_MAX);
     chy_buf_init(&r->packed_props, PACKED_MAX);
+    chy_buf_init(&r->packed_evidence, CHY_EVIDENCE_MAX);
     chy_buf_init(&r->subject_text, TEXT_MAX);
     chy_buf_init(&r->request_subject_text, TEXT_MAX);
     return r;
@@ -33,9 +34,9 @@ static struct chy_request *request_alloc(struct chy_ca *ca)
 void chy_request_free(struct chy_request *r)
 {
     chy_arena_free(&r->arena);
-    struct chy_buf *bufs[] = {&r->tbs,          &r->certificate,         &r->scratch,
-                              &r->packed_attrs, &r->packed_exts,         &r->packed_props,
-                              &r->subject_text, &r->request_subject_text};
+    struct chy_buf *bufs[] = {&r->tbs,          &r->certificate,          &r->scratch,
+                              &r->packed_attrs, &r->packed_exts,          &r->packed_props,
+                              &r->subject_text, &r->request_subject_text, &r->packed_evidence};
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_free(bufs[i]);
     chy_free(r);
@@ -45,9 +46,9 @@ void chy_request_free(struct chy_request *r)
 static void request_reset(struct chy_request *r)
 {
     chy_arena_reset(&r->arena);
-    struct chy_buf *bufs[] = {&r->tbs,          &r->certificate,         &r->scratch,
-                              &r->packed_attrs, &r->packed_exts,         &r->packed_props,
-                              &r->subject_text, &r->request_subject_text};
+    struct chy_buf *bufs[] = {&r->tbs,          &r->certificate,          &r->scratch,
+                              &r->packed_attrs, &r->packed_exts,          &r->packed_props,
+                              &r->subject_text, &r->request_subject_text, &r->packed_evidence};
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_reset(bufs[i]);
     r->stage = CHY_STAGE_INTAKE;
@@ -66,6 +67,8 @@ static void request_reset(struct chy_request *r)
     r->revoked_reason = r->shard = 0;
     r->policy_message[0] = r->message[0] = 0;
     r->status = CHY_S_OK;
+    chy_evidence_reset(&r->evidence);
+    r->received = 0;
     chy_err_clear(&r->err);
 }
 
@@ -185,8 +188,9 @@ static int common_name_prop(void)
 
 static chy_hresult check_whole(const struct chy_request *r, struct chy_err *err)
 {
-    const struct chy_buf *bufs[] = {&r->packed_attrs, &r->packed_exts,          &r->packed_props,
-                                    &r->subject_text, &r->request_subject_text, &r->certificate};
+    const struct chy_buf *bufs[] = {&r->packed_attrs,   &r->packed_exts,          &r->packed_props,
+                                    &r->subject_text,   &r->request_subject_text, &r->certificate,
+                                    &r->packed_evidence};
     chy_hresult hr = chy_arena_done(&r->arena, "request", err);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs) && hr == CHY_S_OK; i++)
         hr = chy_buf_done(bufs[i], "request", err);
@@ -203,9 +207,23 @@ static void pack(struct chy_request *r)
     r->is_packed = r->disposition == CHY_DB_DISP_ACTIVE;
 }
 
+/* The intent is the decision to issue: nothing but a key that fails stands behind it. */
+static void pack_evidence(struct chy_request *r)
+{
+    struct chy_evidence *e = &r->evidence;
+    chy_buf_reset(&r->packed_evidence);
+    if (e->kind == CHY_EVIDENCE_NONE) return;
+    bool intent = r->disposition == CHY_DB_DISP_ACTIVE;
+    e->disposition = intent ? CHY_DB_DISP_ISSUED : r->disposition;
+    e->status = r->status;
+    e->message = chy_span_cstr(intent ? r->policy_message : r->message);
+    chy_evidence_pack(e, &r->packed_evidence);
+}
+
 chy_hresult chy_request_to_row(struct chy_request *r, struct chy_err *err)
 {
     pack(r);
+    pack_evidence(r);
     r->common_name = r->subject.value[common_name_prop()];
     struct chy_row *row = &r->row;
     *row = (struct chy_row){

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "ca/ca.h"
+#include "ca/evidence.h"
 #include "ca/worker.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
@@ -103,6 +104,11 @@ struct chy_request {
     struct chy_buf packed_attrs, packed_exts, packed_props, subject_text, request_subject_text;
     struct chy_span common_name;
 
+    /* why */
+    int64_t received; /* monotonic */
+    struct chy_evidence evidence;
+    struct chy_buf packed_evidence;
+
     /* writing */
     bool is_packed; /* at the intent: the final row differs in its outcome only */
     struct chy_row row;
@@ -137,6 +143,10 @@ struct chy_extension *chy_request_find_extension(struct chy_request *r, const ch
 CHY_MUST_USE chy_hresult chy_request_set_extension(struct chy_request *r, const char *oid_text,
                                                    int32_t flags, struct chy_span value,
                                                    struct chy_err *err);
+/* The same as a change that is evidence: what an officer or the policy module does. */
+CHY_MUST_USE chy_hresult chy_request_change_extension(struct chy_request *r, const char *oid_text,
+                                                      int32_t flags, struct chy_span value,
+                                                      struct chy_err *err);
 /* PROPTYPE_* to DER and back: INTEGER, time, IA5String, or DER as it is. */
 CHY_MUST_USE chy_hresult chy_extension_encode(chy_long type, const chy_variant *value,
                                               struct chy_buf *out, struct chy_err *err);

@@ -400,6 +400,7 @@ chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out, stru
     if (hr == CHY_S_OK) hr = read_blocklist(&in, s);
     if (hr == CHY_S_OK) hr = read_blocklist_file(&in, s);
     if (hr == CHY_S_OK) hr = check_signature_algorithm(&in);
+    if (hr == CHY_S_OK) hr = chy_config_fingerprint(ca->config, s->fingerprint, &own);
     if (own.code != CHY_S_OK) {
         settings_free(s);
         return chy_fail(err, own.code, "%s", own.text);

@@ -15,6 +15,7 @@ static chy_hresult take_intent(struct chy_request *r, const struct chy_intent *i
 {
     chy_hresult hr = chy_request_from_row(r, &intent->row, &r->err);
     if (hr != CHY_S_OK) return hr;
+    r->evidence.kind = CHY_EVIDENCE_SETTLED;
     chy_buf_reset(&r->tbs);
     chy_buf_add_span(&r->tbs, intent->tbs);
     return chy_buf_done(&r->tbs, "intent", &r->err);

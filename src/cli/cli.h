@@ -109,6 +109,7 @@ int chy_cmd_request_submit(struct chy_cli *cli);
 int chy_cmd_request_new(struct chy_cli *cli);
 int chy_cmd_request_list(struct chy_cli *cli);
 int chy_cmd_request_show(struct chy_cli *cli);
+int chy_cmd_request_explain(struct chy_cli *cli);
 int chy_cmd_request_retrieve(struct chy_cli *cli);
 int chy_cmd_request_resubmit(struct chy_cli *cli);
 int chy_cmd_request_deny(struct chy_cli *cli);
@@ -130,6 +131,8 @@ int chy_cmd_config_list(struct chy_cli *cli);
 
 /* cmd_request.c, for request new: posts a PKCS#10 and reports what became of it */
 int chy_cmd_submit_request(struct chy_cli *cli, struct chy_span request);
+/* The path of the request whose id is the first word; false after it said what is wrong with it. */
+bool chy_cmd_id_path(struct chy_cli *cli, struct chy_buf *b, const char *rest, int *status);
 /* cmd_revoke.c: the path of the certificate that the first word names, false after it said what is
  * wrong with it; and what the options say of a revocation */
 bool chy_cmd_serial_path(struct chy_cli *cli, struct chy_buf *b, const char *rest);

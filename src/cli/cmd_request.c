@@ -180,7 +180,7 @@ int chy_cmd_request_submit(struct chy_cli *cli)
     return status;
 }
 
-static bool id_path(struct chy_cli *cli, struct chy_buf *b, const char *rest, int *status)
+bool chy_cmd_id_path(struct chy_cli *cli, struct chy_buf *b, const char *rest, int *status)
 {
     long id;
     if (!chy_cli_number(cli->word[0], 1, INT32_MAX, &id)) {
@@ -203,7 +203,7 @@ int chy_cmd_request_show(struct chy_cli *cli)
     struct chy_buf b;
     cJSON *v = NULL;
     int status = CHY_CLI_DONE;
-    if (!id_path(cli, &b, "", &status)) return status;
+    if (!chy_cmd_id_path(cli, &b, "", &status)) return status;
     status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     if (status == CHY_CLI_DONE && !cli->json) chy_cmd_print_row(cli, v);
     cJSON_Delete(v);
@@ -218,7 +218,7 @@ int chy_cmd_request_retrieve(struct chy_cli *cli)
     cJSON *v = NULL;
     int status = CHY_CLI_DONE;
     bool json = cli->json;
-    if (!id_path(cli, &b, "", &status)) return status;
+    if (!chy_cmd_id_path(cli, &b, "", &status)) return status;
     cli->json = false;
     status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     cli->json = json;
@@ -246,7 +246,7 @@ static int officer(struct chy_cli *cli, const char *method, const char *rest, co
     struct chy_buf b;
     cJSON *v = NULL;
     int status = CHY_CLI_DONE;
-    if (!id_path(cli, &b, rest, &status)) return status;
+    if (!chy_cmd_id_path(cli, &b, rest, &status)) return status;
     struct chy_ask ask = {.method = method,
                           .path = chy_buf_cstr(&b),
                           .content_type = json ? "application/json" : NULL,

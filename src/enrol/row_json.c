@@ -7,21 +7,6 @@
 #include "ca/revocation.h"
 #include "enrol/reason.h"
 
-const char *chy_disposition_name(int32_t disposition)
-{
-    switch (disposition) {
-    case CHY_DB_DISP_ACTIVE: return "active";
-    case CHY_DB_DISP_PENDING: return "pending";
-    case CHY_DB_DISP_FOREIGN: return "foreign";
-    case CHY_DB_DISP_CA_CERT: return "ca-certificate";
-    case CHY_DB_DISP_ISSUED: return "issued";
-    case CHY_DB_DISP_REVOKED: return "revoked";
-    case CHY_DB_DISP_ERROR: return "failed";
-    case CHY_DB_DISP_DENIED: return "denied";
-    default: return "unknown";
-    }
-}
-
 void chy_json_add_pem(struct chy_json *j, const char *key, const char *label, struct chy_span der)
 {
     struct chy_buf pem;
@@ -67,17 +52,6 @@ static void add_attributes(struct chy_json *j, struct chy_span packed)
     chy_json_end(j, '}');
 }
 
-static const char *origin_name(uint32_t flags)
-{
-    switch (flags & CHY_EXTENSION_ORIGIN_MASK) {
-    case CHY_EXTENSION_ORIGIN_REQUEST: return "request";
-    case CHY_EXTENSION_ORIGIN_POLICY: return "policy";
-    case CHY_EXTENSION_ORIGIN_ADMIN: return "admin";
-    case CHY_EXTENSION_ORIGIN_SERVER: return "server";
-    default: return "other";
-    }
-}
-
 static void add_extensions(struct chy_json *j, struct chy_span packed)
 {
     size_t pos = 0;
@@ -89,7 +63,7 @@ static void add_extensions(struct chy_json *j, struct chy_span packed)
         chy_json_add_span(j, "oid", name);
         chy_json_add_bool(j, "critical", flags & CHY_EXTENSION_CRITICAL_FLAG);
         chy_json_add_bool(j, "enabled", !(flags & CHY_EXTENSION_DISABLE_FLAG));
-        chy_json_add_str(j, "origin", origin_name(flags));
+        chy_json_add_str(j, "origin", chy_extension_origin((int32_t)flags));
         add_hex(j, "value", value);
         chy_json_end(j, '}');
     }
@@ -165,18 +139,25 @@ static bool add_change(const struct chy_revocation *r, void *arg)
     return !j->out->failed;
 }
 
+chy_hresult chy_row_json_history(struct chy_json *j, struct chy_ca *ca,
+                                 const struct chy_caller *caller, int32_t id, struct chy_err *err)
+{
+    chy_hresult hr = CHY_S_OK;
+    chy_json_array(j, "history");
+    if (caller->access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER))
+        hr = chy_ca_history(ca, caller, id, add_change, j, err);
+    chy_json_end(j, ']');
+    return hr;
+}
+
 chy_hresult chy_row_json_full(struct chy_json *j, struct chy_ca *ca,
                               const struct chy_caller *caller, const struct chy_row *row,
                               struct chy_err *err)
 {
-    chy_hresult hr = CHY_S_OK;
     chy_json_object(j, NULL);
     add_short(j, row);
     add_full(j, row);
-    chy_json_array(j, "history");
-    if (caller->access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER))
-        hr = chy_ca_history(ca, caller, row->id, add_change, j, err);
-    chy_json_end(j, ']');
+    chy_hresult hr = chy_row_json_history(j, ca, caller, row->id, err);
     chy_json_end(j, '}');
     return hr;
 }

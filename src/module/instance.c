@@ -166,6 +166,7 @@ void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
                                       .failures = atomic_load(&i->failures),
                                       .busy_us = atomic_load(&i->busy_us)};
     memcpy(out->sha256, i->library->sha256, sizeof(out->sha256));
+    memcpy(out->sha256_octets, i->library->sha256_octets, sizeof(out->sha256_octets));
 }
 
 void chy_instance_free(struct chy_instance *i)

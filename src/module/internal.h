@@ -26,6 +26,7 @@ struct chy_library {
     struct chy_library *next;
     char *path;
     char sha256[65];
+    uint8_t sha256_octets[32];
     const chy_module_info *info;
 };
 

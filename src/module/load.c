@@ -77,9 +77,9 @@ static chy_hresult check_folder(const char *path, bool any_owner, struct chy_err
     return check_hands(&st, dir, any_owner, err);
 }
 
-static chy_hresult hash_file(int fd, const char *path, char out[65], struct chy_err *err)
+static chy_hresult hash_file(int fd, const char *path, uint8_t hash[32], struct chy_err *err)
 {
-    uint8_t block[65536], hash[32];
+    uint8_t block[65536];
     unsigned n_hash = 0;
     off_t at = 0;
     ssize_t n = 0;
@@ -93,7 +93,6 @@ static chy_hresult hash_file(int fd, const char *path, char out[65], struct chy_
     EVP_MD_CTX_free(md);
     if (n < 0) return chy_fail_errno(err, "%s: it cannot be read", path);
     if (!ok) return chy_fail_openssl(err, CHY_E_OUTOFMEMORY, "%s: OpenSSL cannot digest it", path);
-    chy_hex_cstr(out, CHY_SPAN(hash));
     return CHY_S_OK;
 }
 
@@ -172,7 +171,9 @@ chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct 
         return chy_fail_nomem(err, "module");
     }
     hr = open_file(path, ms->config.any_owner, &fd, err);
-    if (hr == CHY_S_OK && (hr = hash_file(fd, path, lib->sha256, err)) != CHY_S_OK) close(fd);
+    if (hr == CHY_S_OK && (hr = hash_file(fd, path, lib->sha256_octets, err)) != CHY_S_OK)
+        close(fd);
+    if (hr == CHY_S_OK) chy_hex_cstr(lib->sha256, CHY_SPAN(lib->sha256_octets));
     if (hr == CHY_S_OK) hr = map(fd, lib, err);
     if (hr != CHY_S_OK) {
         chy_free(lib->path);

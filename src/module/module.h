@@ -77,6 +77,7 @@ struct chy_instance_info {
     const char *version;
     const char *location; /* settings folder, e.g. "PolicyModules/policy-default" */
     char sha256[65];      /* of the file */
+    uint8_t sha256_octets[32];
     bool late_bound;
     bool concurrent;
     bool quarantined; /* a call overran its deadline */

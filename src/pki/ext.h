@@ -18,6 +18,10 @@ struct chy_ext {
 CHY_MUST_USE chy_hresult chy_ext_list_parse(struct chy_span der, struct chy_ext *out, size_t *n,
                                             struct chy_err *err);
 void chy_ext_add(struct chy_buf *out, const struct chy_ext *e); /* one Extension SEQUENCE */
+/* For people and JSON: "serverAuth, clientAuth", "dns:www.example.com", else octets in hexadecimal;
+ * UTF-8, one line. And the name of the extension itself, or its dotted OID. */
+void chy_ext_to_text(struct chy_span oid, struct chy_span value, struct chy_buf *out);
+void chy_ext_name(struct chy_span oid, struct chy_buf *out);
 
 /* Content octets of the OIDs used by the engine and the modules' helpers. */
 extern const struct chy_span chy_oid_basic_constraints, chy_oid_key_usage, chy_oid_ext_key_usage,

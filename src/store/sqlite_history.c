@@ -102,6 +102,31 @@ chy_hresult chy_sqlite_history(struct chy_store *s, int32_t request_id,
     return each_record(s, CHY_SQL_HISTORY, &request_id, read_revocation, &h, err);
 }
 
+struct evidence {
+    int32_t request_id;
+    bool (*cb)(const struct chy_evidence_row *e, void *arg);
+    void *arg;
+};
+
+static bool read_evidence(sqlite3_stmt *st, void *arg)
+{
+    const struct evidence *all = arg;
+    struct chy_evidence_row e = {
+        .request_id = all->request_id,
+        .number = (uint32_t)(sqlite3_column_int64(st, 0) & ((1 << CHY_EVIDENCE_SHIFT) - 1)),
+        .decided_when = chy_time_read(st, 1)};
+    (void)chy_span_read(st, 2, NULL, &e.packed);
+    return all->cb(&e, all->arg);
+}
+
+chy_hresult chy_sqlite_evidence(struct chy_store *s, int32_t request_id,
+                                bool (*cb)(const struct chy_evidence_row *e, void *arg), void *arg,
+                                struct chy_err *err)
+{
+    struct evidence all = {request_id, cb, arg};
+    return each_record(s, CHY_SQL_EVIDENCE, &request_id, read_evidence, &all, err);
+}
+
 struct crls {
     bool (*cb)(const struct chy_crl_record *r, void *arg);
     void *arg;

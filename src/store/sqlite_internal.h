@@ -83,6 +83,7 @@ enum chy_sql {
     CHY_SQL_HISTORY_ADD,
     CHY_SQL_CRL_SET,
     CHY_SQL_CRL_DROP,
+    CHY_SQL_EVIDENCE_ADD,
     CHY_SQL_OUTBOX_ADD,
     CHY_SQL_OUTBOX_REMOVE,
     CHY_SQL_CONFIG_HISTORY,
@@ -107,6 +108,7 @@ enum chy_sql {
     CHY_SQL_NEXT_EFFECTIVE,
     CHY_SQL_LAST_REVOCATION,
     CHY_SQL_HISTORY,
+    CHY_SQL_EVIDENCE,
     CHY_SQL_CRLS,
     CHY_SQL_COUNT
 };
@@ -144,6 +146,9 @@ struct chy_sqlite {
     struct chy_conn reader[CHY_STORE_READERS];
     bool reader_busy[CHY_STORE_READERS];
 };
+
+/* Records of one request lie behind each other, and new requests behind all: see the table. */
+enum { CHY_EVIDENCE_SHIFT = 16 };
 
 #define CHY_META_NEXT_ID "store/next_id"
 #define CHY_META_PROBE "store/probe"
@@ -235,6 +240,9 @@ chy_hresult chy_sqlite_last_seq(struct chy_store *s, int64_t *out, struct chy_er
 chy_hresult chy_sqlite_history(struct chy_store *s, int32_t request_id,
                                bool (*cb)(const struct chy_revocation *r, void *arg), void *arg,
                                struct chy_err *err);
+chy_hresult chy_sqlite_evidence(struct chy_store *s, int32_t request_id,
+                                bool (*cb)(const struct chy_evidence_row *e, void *arg), void *arg,
+                                struct chy_err *err);
 chy_hresult chy_sqlite_crls(struct chy_store *s,
                             bool (*cb)(const struct chy_crl_record *r, void *arg), void *arg,
                             struct chy_err *err);

@@ -253,6 +253,7 @@ static const struct chy_store_ops sqlite_ops = {
     .next_effective = chy_sqlite_next_effective,
     .last_seq = chy_sqlite_last_seq,
     .history = chy_sqlite_history,
+    .evidence = chy_sqlite_evidence,
     .crls = chy_sqlite_crls,
     .backlog = backlog,
     .counters = counters,

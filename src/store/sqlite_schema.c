@@ -82,6 +82,15 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         "?,?,?,?,?,?) ON CONFLICT(key_index,shard,is_delta,number) DO UPDATE SET " CRL_SETS,
     [CHY_SQL_CRL_DROP] = "DELETE FROM crl WHERE key_index=? AND shard=? AND is_delta=? AND number<?"
                          " AND next_update<?",
+    /* The last record of the request is found at one place of the tree, and the new one goes behind
+     * it. */
+    [CHY_SQL_EVIDENCE_ADD] =
+        "INSERT INTO evidence(rank,decided_when,packed) SELECT coalesce(last+1,?1<<16),?2,?3"
+        " FROM (SELECT max(rank) AS last FROM evidence WHERE rank BETWEEN ?1<<16 AND "
+        "(?1<<16)+65535)"
+        " WHERE last IS NULL OR last<(?1<<16)+65535",
+    [CHY_SQL_EVIDENCE] = "SELECT rank,decided_when,packed FROM evidence"
+                         " WHERE rank BETWEEN ?1<<16 AND (?1<<16)+65535 ORDER BY rank",
     [CHY_SQL_OUTBOX_ADD] = "INSERT INTO outbox(seq,request_id,event,module) VALUES(?,?,?,?)",
     [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?",
     [CHY_SQL_CONFIG_HISTORY] =
@@ -197,19 +206,23 @@ static const char *const tables_3[] = {
     "UNIQUE(key_index,shard,is_delta,number)) STRICT",
     NULL};
 
+/* rank is the request's id and, in the lower 16 bits, which of its decisions: no index is needed to
+ * find a request's, and the table only ever grows at its end, but for what is decided again. */
+static const char *const tables_5[] = {
+    "CREATE TABLE evidence(rank INTEGER PRIMARY KEY,decided_when INTEGER,packed BLOB NOT NULL)"
+    " STRICT",
+    NULL};
+
 /* since: the version with which it came; a file of an older one gets it. A new file gets what is
  * not only for old ones. */
-enum { VERSION = 4 };
-#define SET_VERSION "PRAGMA user_version=4"
+enum { VERSION = 5 };
+#define SET_VERSION "PRAGMA user_version=5"
 static const struct {
     int since;
     bool new_too;
     const char *const *sql;
-} steps[] = {{1, true, tables_now},
-             {2, true, chy_sql_views},
-             {3, false, columns_3},
-             {3, true, tables_3},
-             {4, true, chy_sql_views_crl}};
+} steps[] = {{1, true, tables_now}, {2, true, chy_sql_views},     {3, false, columns_3},
+             {3, true, tables_3},   {4, true, chy_sql_views_crl}, {5, true, tables_5}};
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };

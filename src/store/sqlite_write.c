@@ -81,6 +81,20 @@ static enum outcome refuse(struct chy_write *w, chy_hresult code, int32_t id, co
     return REFUSED;
 }
 
+static enum outcome add_evidence(struct chy_sqlite *s, struct chy_write *w)
+{
+    if (!w->evidence.n) return APPLIED;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_EVIDENCE_ADD, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int64(st, 1, w->row->id);
+    bind_time(st, 2, w->when);
+    bind_span(st, 3, w->evidence, false);
+    enum outcome o = step(s, st, &w->err);
+    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
+        return refuse(w, CHY_ERROR_BUSY, w->row->id, "it was decided or changed 65,536 times");
+    return o;
+}
+
 static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
 {
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_ADD, &w->err);
@@ -95,7 +109,7 @@ static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
     if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
         return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
                       "its serial number is in use, or it has its certificate already");
-    return o;
+    return o == APPLIED ? add_evidence(s, w) : o;
 }
 
 static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w, int32_t request_id)
@@ -145,6 +159,7 @@ static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
     sqlite3_bind_int(st, 1, w->row->id);
     o = step(s, st, &w->err);
     if (o == APPLIED && w->row->revoked_when != CHY_TIME_DEFAULT) o = run(s, CHY_SQL_PACK, &w->err);
+    if (o == APPLIED) o = add_evidence(s, w);
     return o == APPLIED ? add_owed(s, w, w->row->id) : o;
 }
 

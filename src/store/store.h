@@ -126,6 +126,15 @@ struct chy_crl_scope {
     int32_t shard;     /* -1: all of them */
 };
 
+/* Why a request came out as it did: one record per decision, in the order in which they were made.
+ * What is in it is the engine's. */
+struct chy_evidence_row {
+    int32_t request_id;
+    uint32_t number; /* 0 is the first of the request */
+    chy_time decided_when;
+    struct chy_span packed; /* lent until the callback returns */
+};
+
 /* What is known of one certificate's standing. */
 struct chy_standing {
     int32_t request_id, issuer_index, disposition, reason;
@@ -137,6 +146,8 @@ struct chy_write {
     enum chy_write_kind kind;
     const struct chy_row *row;
     struct chy_span tbs;
+    struct chy_span evidence; /* INTENT, FINAL: of the decision that this makes durable, at `when`;
+                                 empty: none */
     const struct chy_revocation *revocation;
     const struct chy_crl_record *crl;
     const struct chy_owed *owed;
@@ -251,6 +262,10 @@ struct chy_store_ops {
     chy_hresult (*history)(struct chy_store *s, int32_t request_id,
                            bool (*cb)(const struct chy_revocation *r, void *arg), void *arg,
                            struct chy_err *err);
+    /* The evidence of one request, oldest first. */
+    chy_hresult (*evidence)(struct chy_store *s, int32_t request_id,
+                            bool (*cb)(const struct chy_evidence_row *e, void *arg), void *arg,
+                            struct chy_err *err);
     /* All records of CRLs, the newest of each scope and kind last. */
     chy_hresult (*crls)(struct chy_store *s, bool (*cb)(const struct chy_crl_record *r, void *arg),
                         void *arg, struct chy_err *err);

@@ -185,7 +185,13 @@ class Kill(Case):
         self.assertEqual(db.execute("SELECT count(*) FROM intent").fetchone(), (0,))
         self.assertEqual(db.execute("SELECT count(*) FROM outbox").fetchone(), (0,))
         rows = {r[0]: r[1:] for r in db.execute("SELECT id,disposition,serial,raw_certificate FROM request")}
+        decided = {}
+        for rank, in db.execute("SELECT rank FROM evidence"):
+            decided.setdefault(rank >> 16, []).append(rank & 0xffff)
         db.close()
+        # No decision without its evidence, no evidence without a decision, and none written over.
+        self.assertEqual(set(decided), set(rows))
+        self.assertEqual([i for i, numbers in decided.items() if sorted(numbers) != list(range(len(numbers)))], [])
         self.assertFalse([i for i, r in rows.items() if r[0] not in (ISSUED, PENDING, DENIED)])
         for id in self.ledger.told:
             self.assertIn(id, rows)

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "enrol/evidence_doc.h"
 #include "enrol/row_json.h"
 
 enum { SUBMIT_MAX = 192 << 10, PATCH_MAX = 192 << 10, ANSWER_MAX = 8 << 20 };
@@ -82,6 +83,26 @@ static void show(struct chy_exchange *x, void *arg)
         chy_row_json(&j, NULL, &row, false);
     }
     if (hr == CHY_S_OK) {
+        chy_exchange_reply_buf(x, 200, "application/json", &b);
+    } else {
+        chy_exchange_problem(x, &err);
+    }
+    chy_buf_free(&b);
+}
+
+static void evidence(struct chy_exchange *x, void *arg)
+{
+    struct chy_service *s = arg;
+    struct chy_ca *ca = chy_service_ca(s, x);
+    struct chy_caller caller;
+    struct chy_row row;
+    struct chy_err err = {0};
+    struct chy_buf b;
+    struct chy_json j;
+    if (!ca || !read_row(s, x, ca, &caller, &row)) return;
+    chy_buf_init(&b, ANSWER_MAX);
+    chy_json_begin(&j, &b);
+    if (chy_evidence_document(&j, ca, &caller, &row, &err) == CHY_S_OK) {
         chy_exchange_reply_buf(x, 200, "application/json", &b);
     } else {
         chy_exchange_problem(x, &err);
@@ -209,6 +230,8 @@ const struct chy_api_route chy_rest_routes[] = {
     {"GET", "/requests/:id", true, true, 0, show, "One request with its certificate"},
     {"GET", "/requests/:id/certificate", true, true, 0, certificate,
      "The certificate of a request (PEM, DER or chain)"},
+    {"GET", "/requests/:id/evidence", true, true, 0, evidence,
+     "Why a request came out as it did: each decision, with what the modules changed"},
     {"POST", "/requests/:id/resubmit", true, false, 0, resubmit,
      "Officer: show a pending request to the policy again"},
     {"POST", "/requests/:id/deny", true, false, 0, deny, "Officer: deny a pending request"},

@@ -150,6 +150,14 @@ static bool count_revoked(const struct chy_revoked *r, void *arg)
     return true;
 }
 
+static bool count_evidence(const struct chy_evidence_row *e, void *arg)
+{
+    assert_int_equal(e->request_id, 9);
+    assert_true(chy_span_eq(e->packed, CHY_SPAN_STR("why")));
+    ++*(int *)arg;
+    return true;
+}
+
 static void check_migrated(struct fixture *f)
 {
     struct chy_row row;
@@ -170,6 +178,15 @@ static void check_migrated(struct fixture *f)
         assert_true(row.invalidity_when == CHY_TIME_DEFAULT);
     }
     chy_arena_free(&a);
+    struct sample pending;
+    fill(&pending, 9, CHY_DB_DISP_PENDING);
+    struct chy_write w = {
+        .kind = CHY_WRITE_FINAL, .row = &pending.row, .evidence = CHY_SPAN_STR("why")};
+    assert_int_equal(chy_store_write_wait(f->store, &w, NULL), CHY_S_OK);
+    int records = 0;
+    assert_int_equal(ops->evidence(f->store, 9, count_evidence, &records, NULL), CHY_S_OK);
+    assert_int_equal(ops->evidence(f->store, 1, count_evidence, &records, NULL), CHY_S_OK);
+    assert_int_equal(records, 1);
     change_ok(f, &r);
     chy_store_close(f->store);
     f->store = NULL;
