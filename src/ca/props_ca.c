@@ -67,6 +67,20 @@ chy_hresult chy_props_crl(struct chy_ca *ca, int32_t key_index, int32_t shard, b
     return hr;
 }
 
+/* What is told of a CRL that may be too large to be read for it. */
+static chy_hresult crl_record(struct chy_ca *ca, int32_t key_index, int32_t shard, bool is_delta,
+                              struct chy_crl_record *out)
+{
+    struct chy_crl_info info;
+    struct chy_err err = {0};
+    int fd = -1;
+    chy_hresult hr = chy_ca_crl_open(ca, key_index, shard, is_delta, &fd, &info, &err);
+    if (hr != CHY_S_OK) return hr;
+    close(fd);
+    *out = info.record;
+    return info.record.flags & CHY_CPF_SHADOW ? CHY_ERROR_FILE_NOT_FOUND : CHY_S_OK;
+}
+
 struct asked {
     struct chy_ca *ca;
     struct chy_request *request;
@@ -141,6 +155,62 @@ static chy_hresult p_delta_crl(const struct asked *a, chy_variant *out)
 {
     return chy_props_crl(a->ca, a->authority->key_index, a->shard, true, out);
 }
+static chy_hresult crl_number(const struct asked *a, bool is_delta, chy_variant *out)
+{
+    struct chy_crl_record r;
+    char number[24];
+    chy_hresult hr = crl_record(a->ca, a->authority->key_index, a->shard, is_delta, &r);
+    if (hr != CHY_S_OK) return hr;
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)r.number);
+    return text(out, number);
+}
+static chy_hresult crl_time(const struct asked *a, bool is_delta, bool next, chy_variant *out)
+{
+    struct chy_crl_record r;
+    chy_hresult hr = crl_record(a->ca, a->authority->key_index, a->shard, is_delta, &r);
+    if (hr != CHY_S_OK) return hr;
+    return chy_variant_set_time(out, next ? r.next_update : r.this_update);
+}
+static chy_hresult crl_size(const struct asked *a, bool is_delta, chy_variant *out)
+{
+    struct chy_crl_record r;
+    chy_hresult hr = crl_record(a->ca, a->authority->key_index, a->shard, is_delta, &r);
+    if (hr != CHY_S_OK) return hr;
+    return r.size > INT32_MAX ? CHY_CRYPT_E_ASN1_LARGE
+                              : chy_variant_set_long(out, (chy_long)r.size);
+}
+static chy_hresult p_crl_number(const struct asked *a, chy_variant *out)
+{
+    return crl_number(a, false, out);
+}
+static chy_hresult p_delta_number(const struct asked *a, chy_variant *out)
+{
+    return crl_number(a, true, out);
+}
+static chy_hresult p_crl_this(const struct asked *a, chy_variant *out)
+{
+    return crl_time(a, false, false, out);
+}
+static chy_hresult p_delta_this(const struct asked *a, chy_variant *out)
+{
+    return crl_time(a, true, false, out);
+}
+static chy_hresult p_crl_next(const struct asked *a, chy_variant *out)
+{
+    return crl_time(a, false, true, out);
+}
+static chy_hresult p_delta_next(const struct asked *a, chy_variant *out)
+{
+    return crl_time(a, true, true, out);
+}
+static chy_hresult p_crl_size(const struct asked *a, chy_variant *out)
+{
+    return crl_size(a, false, out);
+}
+static chy_hresult p_delta_size(const struct asked *a, chy_variant *out)
+{
+    return crl_size(a, true, out);
+}
 static chy_hresult p_host(const struct asked *a, chy_variant *out)
 {
     return text(out, a->ca->host);
@@ -183,6 +253,14 @@ static const struct {
     {"CRLShards", CHY_PROPTYPE_LONG, INDEXED, p_shards},
     {"CRLState", CHY_PROPTYPE_LONG, INDEXED, p_crl_state},
     {"CRLSuffix", CHY_PROPTYPE_STRING, INDEXED, p_crl_suffix},
+    {"CRLNumber", CHY_PROPTYPE_STRING, SHARDED, p_crl_number},
+    {"CRLThisUpdate", CHY_PROPTYPE_DATE, SHARDED, p_crl_this},
+    {"CRLNextUpdate", CHY_PROPTYPE_DATE, SHARDED, p_crl_next},
+    {"CRLSize", CHY_PROPTYPE_LONG, SHARDED, p_crl_size},
+    {"DeltaCRLNumber", CHY_PROPTYPE_STRING, SHARDED, p_delta_number},
+    {"DeltaCRLThisUpdate", CHY_PROPTYPE_DATE, SHARDED, p_delta_this},
+    {"DeltaCRLNextUpdate", CHY_PROPTYPE_DATE, SHARDED, p_delta_next},
+    {"DeltaCRLSize", CHY_PROPTYPE_LONG, SHARDED, p_delta_size},
     {"RawCACertificate", CHY_PROPTYPE_BINARY, INDEXED, p_cert},
     {"RawCRL", CHY_PROPTYPE_BINARY, SHARDED, p_crl},
     {"RawDeltaCRL", CHY_PROPTYPE_BINARY, SHARDED, p_delta_crl},
