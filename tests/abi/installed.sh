@@ -9,6 +9,7 @@ mkdir -p "$scratch/empty"
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log"
 for file in bin/chanceryd bin/chancery include/chancery/module.h include/chancery/easy.h \
     'lib*/chancery/modules/policy-default.so' 'lib*/chancery/modules/exit-publish.so' \
+    'lib*/chancery/modules/exit-webhook.so' \
     'lib*/pkgconfig/chancery.pc' 'lib*/cmake/Chancery/ChanceryConfig.cmake' \
     lib/systemd/system/chancery.service lib/sysusers.d/chancery.conf \
     share/doc/chancery/chancery.conf.example share/doc/chancery/LICENSE \

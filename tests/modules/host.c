@@ -265,6 +265,17 @@ static chy_hresult cb_each(void *self, chy_str *oid)
     return CHY_S_OK;
 }
 
+static chy_hresult cb_each_attribute(void *self, chy_str *name)
+{
+    struct callback *c = self;
+    while (c->next < FAKE_MAX && !c->r->attribute[c->next].name[0])
+        c->next++;
+    if (c->next == FAKE_MAX) return CHY_S_FALSE;
+    const char *text = c->r->attribute[c->next++].name;
+    *name = str_of(text, strlen(text));
+    return CHY_S_OK;
+}
+
 static chy_hresult cb_each_close(void *self)
 {
     (void)self;
@@ -294,7 +305,10 @@ static const chy_server_exit_vtbl exit_callbacks = {
     .get_request_attribute = cb_attribute,
     .get_certificate_property = cb_property,
     .get_certificate_extension = cb_ext,
-    .get_certificate_extension_flags = cb_ext_flags};
+    .get_certificate_extension_flags = cb_ext_flags,
+    .enumerate_attributes_setup = cb_each_setup,
+    .enumerate_attributes = cb_each_attribute,
+    .enumerate_attributes_close = cb_each_close};
 
 static chy_hresult new_policy(void *h, chy_server_policy *out)
 {
