@@ -32,7 +32,20 @@ static void lower(char *out, const char *method)
     *out = 0;
 }
 
-static void add_parameters(struct chy_json *j, const char *path)
+static void add_dry_run(struct chy_json *j)
+{
+    chy_json_object(j, NULL);
+    chy_json_add_str(j, "name", "dry_run");
+    chy_json_add_str(j, "in", "query");
+    chy_json_add_bool(j, "required", false);
+    chy_json_add_str(j, "description",
+                     "1: nothing is stored or signed; the answer is 200 with what would become of "
+                     "the request");
+    chy_json_add_raw(j, "schema", "{\"type\":\"string\",\"enum\":[\"0\",\"1\"]}");
+    chy_json_end(j, '}');
+}
+
+static void add_parameters(struct chy_json *j, const struct chy_api_route *r, const char *path)
 {
     chy_json_array(j, "parameters");
     for (const char *p = strchr(path, '{'); p; p = strchr(p + 1, '{')) {
@@ -44,6 +57,7 @@ static void add_parameters(struct chy_json *j, const char *path)
         chy_json_add_raw(j, "schema", "{\"type\":\"string\"}");
         chy_json_end(j, '}');
     }
+    if (strcmp(r->path, "/requests") == 0 && r->body_max) add_dry_run(j);
     chy_json_end(j, ']');
 }
 
@@ -53,7 +67,7 @@ static void add_operation(struct chy_json *j, const struct chy_api_route *r, con
     lower(method, r->method);
     chy_json_object(j, method);
     chy_json_add_str(j, "summary", r->summary);
-    add_parameters(j, path);
+    add_parameters(j, r, path);
     if (r->body_max) {
         chy_json_add_raw(j, "requestBody",
                          strcmp(r->path, "/requests") == 0

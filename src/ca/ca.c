@@ -277,6 +277,7 @@ void chy_ca_submit(struct chy_ca *ca, const struct chy_submission *s, chy_outcom
     r->done = done;
     r->done_arg = arg;
     r->flags = s->flags;
+    r->dry_run = s->dry_run;
     r->caller_access = s->caller.access;
     r->caller_name = chy_arena_strdup(&r->arena, s->caller.name ? s->caller.name : "anonymous");
     r->input = chy_arena_dup(&r->arena, s->request);

@@ -15,6 +15,7 @@
 #include "store/store.h"
 
 struct chy_ca;
+struct chy_evidence;
 struct chy_workers;
 
 /* ---- threads shared by all CAs of a daemon ---- */
@@ -78,6 +79,9 @@ struct chy_submission {
     struct chy_span request;    /* DER, PEM or base64; copied */
     int32_t flags;              /* CHY_CR_IN_* as ICertRequest::Submit */
     struct chy_span attributes; /* "Name:Value\n…"; copied */
+    /* Everything but the intent, the signature and what is stored: modules see request id 0 and the
+     * request property DryRun. */
+    bool dry_run;
 };
 
 struct chy_outcome {
@@ -89,6 +93,11 @@ struct chy_outcome {
     struct chy_span message;     /* the row's text */
     struct chy_span serial;      /* content octets */
     struct chy_span certificate; /* DER; empty unless issued */
+    /* of a dry run, which has neither id nor serial nor certificate */
+    bool dry_run;
+    struct chy_span tbs; /* the TBSCertificate that would be signed, but for its serial */
+    const struct chy_evidence *evidence;
+    chy_time decided_when;
 };
 /* Spans of the outcome are valid during the callback. */
 typedef void (*chy_outcome_cb)(const struct chy_outcome *outcome, void *arg);

@@ -210,6 +210,10 @@ CHY_MUST_USE chy_hresult chy_issue_prepare(struct chy_request *r,
                                            struct chy_settings *s); /* tbs, linted */
 void chy_issue_write_intent(struct chy_request *r);
 void chy_issue_sign(struct chy_request *r, struct chy_worker *w);
+void chy_issue_say(struct chy_request *r); /* its conclusion: it is issued */
+/* dry_run.c: instead of the intent, and of the final row */
+void chy_dry_run_end(struct chy_request *r);
+void chy_dry_run_outcome(const struct chy_request *r, struct chy_outcome *o);
 /* officer.c */
 void chy_officer_run(struct chy_request *r, struct chy_worker *w);
 /* settle.c: intents that a stop left behind */

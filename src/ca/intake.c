@@ -318,18 +318,25 @@ void chy_intake_expired(void *request, void *arg)
     chy_settings_unref(s);
 }
 
+static chy_hresult take_id(struct chy_request *r)
+{
+    if (r->dry_run) return CHY_S_OK;
+    chy_hresult hr = chy_ids_take(r->ca, &r->id, &r->err);
+    if (hr != CHY_S_OK) return hr;
+    (void)chy_ids_lock(r->ca, r->id);
+    atomic_fetch_add(&r->ca->submitted, 1);
+    return CHY_S_OK;
+}
+
 void chy_intake_run(struct chy_request *r, struct chy_worker *w)
 {
     struct chy_settings *s = NULL;
     if (refuse_unless_enrol(r) != CHY_S_OK || check_format(r) != CHY_S_OK || parse(r) != CHY_S_OK ||
-        chy_health_may_issue(r->ca, &r->err) != CHY_S_OK ||
-        chy_ids_take(r->ca, &r->id, &r->err) != CHY_S_OK) {
+        chy_health_may_issue(r->ca, &r->err) != CHY_S_OK || take_id(r) != CHY_S_OK) {
         chy_pipeline_refuse(r);
         return;
     }
-    (void)chy_ids_lock(r->ca, r->id);
     (void)CHY_FAULT("intake.after_id");
-    atomic_fetch_add(&r->ca->submitted, 1);
     r->is_new = true;
     r->submitted_when = chy_now(r->ca->clock);
     r->requester_name = r->caller_name;

@@ -55,7 +55,7 @@ static chy_hresult lint(struct chy_request *r)
     for (size_t i = 0; i < report.n && e->n_lint < CHY_EVIDENCE_LINT; i++)
         e->lint[e->n_lint++] = chy_span_cstr(report.finding[i].rule->id);
     if (!report.errors) return CHY_S_OK;
-    atomic_fetch_add(&r->ca->lint_errors, 1);
+    if (!r->dry_run) atomic_fetch_add(&r->ca->lint_errors, 1);
     for (size_t i = 0; i < report.n; i++) {
         const struct chy_lint_rule *rule = report.finding[i].rule;
         if (rule->severity != CHY_LINT_ERROR) continue;
@@ -130,11 +130,26 @@ static void intent_done(struct chy_write *w, void *arg)
     chy_workers_continue(r->ca->workers, &r->job);
 }
 
+void chy_issue_say(struct chy_request *r)
+{
+    /* The validity was cut by something else than the policy's own wish: the requester is told. */
+    const char *why = r->not_after_why;
+    bool cut = why && strcmp(why, "policy") != 0;
+    char text[96];
+    snprintf(text, sizeof(text), "Issued%s%s%s", cut ? " (validity ends by " : "", cut ? why : "",
+             cut ? ")" : "");
+    chy_pipeline_conclude(r, CHY_DB_DISP_ISSUED, CHY_S_OK, text);
+}
+
 void chy_issue_write_intent(struct chy_request *r)
 {
     r->disposition = CHY_DB_DISP_ACTIVE;
     r->status = CHY_S_OK;
     r->resolved_when = CHY_TIME_DEFAULT;
+    if (r->dry_run) {
+        chy_dry_run_end(r);
+        return;
+    }
     if (chy_request_to_row(r, &r->err) != CHY_S_OK) {
         chy_pipeline_refuse(r);
         return;
@@ -177,17 +192,6 @@ static chy_hresult sign(struct chy_request *r, struct chy_worker *w)
                              chy_buf_span(&r->scratch), &r->certificate, &r->err);
 }
 
-static void say_issued(struct chy_request *r)
-{
-    /* The validity was cut by something else than the policy's own wish: the requester is told. */
-    const char *why = r->not_after_why;
-    bool cut = why && strcmp(why, "policy") != 0;
-    char text[96];
-    snprintf(text, sizeof(text), "Issued%s%s%s", cut ? " (validity ends by " : "", cut ? why : "",
-             cut ? ")" : "");
-    chy_pipeline_conclude(r, CHY_DB_DISP_ISSUED, CHY_S_OK, text);
-}
-
 /* What was approved is not lost for a clock, a disk or a key: the intent stays and is finished
  * later. */
 static void put_off(struct chy_request *r)
@@ -204,7 +208,7 @@ void chy_issue_sign(struct chy_request *r, struct chy_worker *w)
     }
     chy_hresult hr = sign(r, w);
     if (hr == CHY_S_OK) {
-        say_issued(r);
+        chy_issue_say(r);
         chy_pipeline_write_final(r);
         return;
     }

@@ -46,7 +46,9 @@ static void complete(struct chy_request *r, chy_hresult status)
         o.disposition = r->disposition;
         o.request_status = r->status;
         o.message = chy_span_cstr(r->message);
-        if (r->disposition == CHY_DB_DISP_ISSUED) {
+        if (r->dry_run) {
+            chy_dry_run_outcome(r, &o);
+        } else if (r->disposition == CHY_DB_DISP_ISSUED) {
             o.serial = CHY_SPAN(r->serial);
             o.certificate = chy_buf_span(&r->certificate);
         }
@@ -61,7 +63,7 @@ static void complete(struct chy_request *r, chy_hresult status)
 
 void chy_pipeline_refuse(struct chy_request *r)
 {
-    atomic_fetch_add(&r->ca->refused, 1);
+    if (!r->dry_run) atomic_fetch_add(&r->ca->refused, 1);
     complete(r, r->err.code);
 }
 
@@ -129,6 +131,10 @@ static int32_t event_of(int32_t disposition)
 
 void chy_pipeline_write_final(struct chy_request *r)
 {
+    if (r->dry_run) {
+        chy_dry_run_end(r);
+        return;
+    }
     r->resolved_when = chy_now(r->ca->clock);
     r->event = event_of(r->disposition);
     r->n_owed = 0;

@@ -73,6 +73,10 @@ static chy_hresult get_submitted(struct chy_request *r, chy_variant *out)
 {
     return set_time(out, r->submitted_when);
 }
+static chy_hresult get_dry_run(struct chy_request *r, chy_variant *out)
+{
+    return r->dry_run ? chy_variant_set_long(out, 1) : CHY_CERTSRV_E_PROPERTY_EMPTY;
+}
 static chy_hresult get_requester(struct chy_request *r, chy_variant *out)
 {
     return set_text(out, r->requester_name);
@@ -134,6 +138,7 @@ static const struct prop request_props[] = {
     {"RequestFlags", CHY_PROPTYPE_LONG, ALWAYS, get_request_flags},
     {"SubmittedWhen", CHY_PROPTYPE_DATE, ALWAYS, get_submitted},
     {"RequesterName", CHY_PROPTYPE_STRING, ALWAYS, get_requester},
+    {"DryRun", CHY_PROPTYPE_LONG, ALWAYS, get_dry_run},
     {"CallerName", CHY_PROPTYPE_STRING, ALWAYS, get_caller},
     {"Disposition", CHY_PROPTYPE_LONG, RESOLVED, get_disposition},
     {"DispositionMessage", CHY_PROPTYPE_STRING, RESOLVED, get_message},

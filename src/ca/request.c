@@ -58,7 +58,7 @@ static void request_reset(struct chy_request *r)
         NULL;
     r->done = NULL;
     r->id = r->flags = r->general_flags = r->disposition = r->event = 0;
-    r->is_new = r->has_row = r->has_serial = r->is_packed = false;
+    r->is_new = r->dry_run = r->has_row = r->has_serial = r->is_packed = false;
     r->n_attr = r->n_ext = r->n_owed = r->csr.n_ext = r->csr.n_pairs = r->csr.subject.n = 0;
     r->csr.der = (struct chy_span){0};
     memset(&r->subject, 0, sizeof(r->subject));

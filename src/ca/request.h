@@ -70,6 +70,7 @@ struct chy_request {
     /* the request */
     int32_t id;
     bool is_new;
+    bool dry_run;   /* nothing is to remain of it */
     bool on_worker; /* an exit module is told of it by a worker, not by the dispatcher */
     bool has_row;   /* resubmission: the row exists */
     chy_time submitted_when;

@@ -139,6 +139,8 @@ bool chy_cmd_serial_path(struct chy_cli *cli, struct chy_buf *b, const char *res
 void chy_cmd_add_revocation(struct chy_cli *cli, cJSON *body);
 /* cmd_revoke_many.c */
 int chy_cmd_revoke_many(struct chy_cli *cli);
+/* cmd_dry_run.c */
+void chy_cmd_print_dry_run(struct chy_cli *cli, const cJSON *v);
 /* cmd_rows.c: a row in full, and lists */
 void chy_cmd_print_row(struct chy_cli *cli, const cJSON *row);
 int chy_cmd_list_rows(struct chy_cli *cli, const char *what);

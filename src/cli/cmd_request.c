@@ -132,6 +132,14 @@ static int submission_json(struct chy_cli *cli, struct chy_span request, char **
     return status;
 }
 
+static int try_out(struct chy_cli *cli, const struct chy_ask *ask, cJSON **out)
+{
+    int status = chy_cli_get(cli, ask, out);
+    if (status != CHY_CLI_DONE) return status;
+    if (!cli->json) chy_cmd_print_dry_run(cli, *out);
+    return status_of(*out);
+}
+
 int chy_cmd_submit_request(struct chy_cli *cli, struct chy_span request)
 {
     struct chy_buf path;
@@ -139,14 +147,15 @@ int chy_cmd_submit_request(struct chy_cli *cli, struct chy_span request)
     char *json = NULL;
     int status = submission_json(cli, request, &json);
     if (!json) return status == CHY_CLI_DONE ? CHY_CLI_OTHER : status;
+    bool dry = chy_cli_flag(cli, "dry-run");
     chy_cli_path(cli, &path);
-    chy_buf_add_str(&path, "/requests");
+    chy_buf_addf(&path, "/requests%s", dry ? "?dry_run=1" : "");
     struct chy_ask ask = {.method = "POST",
                           .path = chy_buf_cstr(&path),
                           .content_type = "application/json",
                           .body = chy_span_cstr(json)};
-    status = take_outcome(cli, &ask, &v);
-    if (v && cJSON_GetObjectItemCaseSensitive(v, "request_id")) {
+    status = dry ? try_out(cli, &ask, &v) : take_outcome(cli, &ask, &v);
+    if (!dry && v && cJSON_GetObjectItemCaseSensitive(v, "request_id")) {
         if (!cli->json) say_outcome(cli, v, cli->err);
         if (status == CHY_CLI_DONE) status = deliver(cli, v);
     }
@@ -170,6 +179,8 @@ int chy_cmd_request_submit(struct chy_cli *cli)
 {
     struct chy_buf request;
     struct chy_err err = {0};
+    if (chy_cli_flag(cli, "dry-run") && (chy_cli_value(cli, "out") || chy_cli_flag(cli, "chain")))
+        return chy_cli_usage(cli, "--dry-run makes no certificate: leave --out and --chain away");
     chy_buf_init(&request, REQUEST_MAX);
     chy_hresult hr = strcmp(cli->word[0], "-") == 0
                          ? read_stdin(&request, &err)

@@ -36,8 +36,10 @@ const struct chy_verb chy_verbs[] = {
      "--days N      validity (default: as the present certificate)\n"
      "--parent P    the folder of the CA that signs it, where another one does",
      chy_cmd_ca_renew},
-    {"request", "submit", "FILE|-", 1, 1, "profile= attr=* out= chain",
-     "Submit a PKCS#10 request in PEM or DER\n" SUBMIT_HELP, chy_cmd_request_submit},
+    {"request", "submit", "FILE|-", 1, 1, "profile= attr=* out= chain dry-run",
+     "Submit a PKCS#10 request in PEM or DER\n" SUBMIT_HELP
+     "\n--dry-run     nothing is stored or signed: say what would become of it, and why",
+     chy_cmd_request_submit},
     {"request", "new", "--out-key F", 0, 0,
      "subject= dns=* ip=* email=* uri=* key= profile= attr=* out-key= out= chain",
      "Make a key and a request, and submit it\n"

@@ -32,7 +32,7 @@ class OpenApi(Shared):
                        "name": self.d.ask("GET", "/api/v1/crl").json["crls"][0]["name"].replace(" ", "%20")}
 
     def concrete(self, path, operation):
-        named = [p["name"] for p in operation["parameters"]]
+        named = [p["name"] for p in operation["parameters"] if p["in"] == "path"]
         self.assertEqual(re.findall(r"\{(\w+)\}", path), named)
         return re.sub(r"\{(\w+)\}", lambda m: "14" if "property/" in path and m[1] == "id" else self.values[m[1]], path)
 

@@ -45,7 +45,7 @@ struct chy_rest_call *chy_rest_hold(struct chy_exchange *x, struct chy_ca *ca)
         chy_exchange_problem(x, &err);
         return NULL;
     }
-    *call = (struct chy_rest_call){x, ca, chy_rest_accept(x)};
+    *call = (struct chy_rest_call){.x = x, .ca = ca, .accept = chy_rest_accept(x)};
     chy_exchange_hold(x);
     return call;
 }
@@ -117,6 +117,10 @@ void chy_rest_outcome(const struct chy_outcome *o, void *arg)
     struct chy_exchange *x = call->x;
     if (o->status != CHY_S_OK) {
         chy_exchange_problem(x, &o->err);
+        return;
+    }
+    if (o->dry_run) {
+        chy_rest_dry_run_answer(call, o);
         return;
     }
     char location[160];

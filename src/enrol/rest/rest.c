@@ -39,13 +39,16 @@ static void submit(struct chy_exchange *x, void *arg)
     struct chy_submission submission = {0};
     struct chy_err err = {0};
     if (!ca) return;
-    if (chy_rest_read_submission(x, &body, &err) != CHY_S_OK) {
+    if (chy_rest_read_submission(x, &body, &err) != CHY_S_OK ||
+        chy_rest_dry_run(x, &submission.dry_run, &err) != CHY_S_OK) {
         chy_exchange_problem(x, &err);
     } else {
         chy_service_caller(s, x, ca, &submission.caller);
         submission.request = body.request;
         submission.attributes = chy_buf_span(&body.attributes);
         struct chy_rest_call *call = chy_rest_hold(x, ca);
+        if (call)
+            call->sees_evidence = (submission.caller.access & ~(uint32_t)CHY_CA_ACCESS_ENROLL) != 0;
         if (call) chy_ca_submit(ca, &submission, chy_rest_outcome, call);
     }
     chy_rest_submission_free(&body);
@@ -226,7 +229,8 @@ static void patch(struct chy_exchange *x, void *arg)
 }
 
 const struct chy_api_route chy_rest_routes[] = {
-    {"POST", "/requests", true, false, SUBMIT_MAX, submit, "Submit a PKCS#10 request"},
+    {"POST", "/requests", true, false, SUBMIT_MAX, submit,
+     "Submit a PKCS#10 request; with dry_run=1, only say what would become of it"},
     {"GET", "/requests/:id", true, true, 0, show, "One request with its certificate"},
     {"GET", "/requests/:id/certificate", true, true, 0, certificate,
      "The certificate of a request (PEM, DER or chain)"},

@@ -18,9 +18,15 @@ struct chy_rest_call { /* a held exchange and how to answer it; in its arena */
     struct chy_exchange *x;
     struct chy_ca *ca;
     enum chy_accept accept;
+    bool sees_evidence; /* of a dry run: not only the verdict */
 };
 struct chy_rest_call *chy_rest_hold(struct chy_exchange *x,
                                     struct chy_ca *ca); /* NULL: answered already */
+/* ?dry_run=1: any other value, and any other way to write it, is an error, for what was meant to be
+ * tried must not be issued. */
+CHY_MUST_USE chy_hresult chy_rest_dry_run(struct chy_exchange *x, bool *dry_run,
+                                          struct chy_err *err);
+void chy_rest_dry_run_answer(struct chy_rest_call *call, const struct chy_outcome *o);
 void chy_rest_outcome(const struct chy_outcome *o, void *call);
 void chy_rest_certificate(struct chy_exchange *x, struct chy_ca *ca, enum chy_accept accept,
                           int status, struct chy_span der);
