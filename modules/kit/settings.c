@@ -103,11 +103,11 @@ static const char *give(const struct kit_setting *s, void *into, const char *nam
                         const chy_variant *v)
 {
     const char *text = kit_variant_text(v);
-    if (s->below) return s->below(into, name + strlen(s->name), v);
-    if (s->list) return give_list(s, into, v);
-    if (s->text) return text ? s->text(into, text) : "is not a text";
     bool number = v->vt == CHY_VT_LONG || v->vt == CHY_VT_BOOL;
-    return number ? s->number(into, v->u.l) : "is not a number";
+    if (s->below) return s->below(into, name + strlen(s->name), v);
+    if (s->number && number) return s->number(into, v->u.l);
+    if (s->text && (text || !s->list)) return text ? s->text(into, text) : "is not a text";
+    return s->list ? give_list(s, into, v) : "is not a number";
 }
 
 static chy_hresult read_one(const chy_host *h, const char *module, const struct kit_setting *s,

@@ -4,8 +4,9 @@
 
 #include <chancery/module.h>
 
-/* One of the setters is filled in. It answers NULL, or what is wrong with the value: the second
- * half of a sentence, such as "is not an absolute path". */
+/* One of the setters is filled in, or more where a value may be of more than one kind. It answers
+ * NULL, or what is wrong with the value: the second half of a sentence, such as "is not an absolute
+ * path". */
 struct kit_setting {
     const char *name; /* with '/' at its end: a folder, whose settings go to `below` */
     const char *(*text)(void *into, const char *v);
