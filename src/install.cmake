@@ -35,6 +35,10 @@ configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.conf.example.in ${CMAKE_BINARY_
 install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/example-exit ${CMAKE_SOURCE_DIR}/modules/example-policy
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples FILES_MATCHING PATTERN "*.c" PATTERN "README.md")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/exec/helpers DESTINATION ${CMAKE_INSTALL_LIBDIR}/chancery
+  FILES_MATCHING PATTERN "chancery_module.*")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/exec/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/exec
+  FILES_MATCHING PATTERN "*.py" PATTERN "*.sh")
 foreach(text LICENSE README.md)
   if(EXISTS ${CMAKE_SOURCE_DIR}/${text})
     install(FILES ${CMAKE_SOURCE_DIR}/${text} DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,524 @@
+"""Programs as policy and exit modules: the helpers and examples of modules/exec under the real daemon, and hostile programs."""
+import http.server
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+
+import daemon
+from daemon import Case, Certificate, Daemon, make_ca, make_csr, until
+
+EXEC = os.path.join(daemon.TREE, "modules/exec")
+DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+class Exec(Case):
+    def setUp(self):
+        self.path, self.place = self.temp(), self.temp()
+        self.ca_dir = make_ca(self.path)
+        for kind in ("helpers", "examples"):
+            for name in os.listdir(os.path.join(EXEC, kind)):
+                self.copy(os.path.join(EXEC, kind, name))
+
+    def copy(self, source):
+        shutil.copy(source, self.place)
+        os.chmod(os.path.join(self.place, os.path.basename(source)), 0o755)
+
+    def program(self, text, name="program.py"):
+        path = os.path.join(self.place, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o755)
+        return path
+
+    def begin(self, *settings, wait=True):
+        with Daemon.of_dir(self.path) as d:
+            for path, value in settings:
+                d.set(path, value)
+        d = Daemon.of_dir(self.path, wait=wait)
+        self.addCleanup(d.close)
+        self.addCleanup(d.stop)
+        self.d = d
+        return d
+
+    def policy(self, *argv, **program):
+        return self.module("PolicyModules", "policy-exec", argv, program) + [("PolicyModules/Active", "policy-exec")]
+
+    def exit(self, *argv, **program):
+        return self.module("ExitModules", "exit-exec", argv, program) + [("ExitModules/Active", ["exit-exec"])]
+
+    def module(self, kind, name, argv, program):
+        place = "%s/%s/" % (kind, name)
+        given = [(place + "Program/" + k, v) for k, v in program.items()]
+        return given + [(place + "Command", list(argv)),
+                        (place + "Environment", ["PYTHONPATH=" + self.place, "CHANCERY_HELPERS=" + self.place])]
+
+    def python(self, name):
+        return [sys.executable, "-B", os.path.join(self.place, name)]
+
+    def shell(self, name):
+        return ["/bin/sh", os.path.join(self.place, name)]
+
+    def issued(self, answer):
+        self.assertEqual(answer.status, 201, answer)
+        self.assert_verifies(answer.json["certificate"], os.path.join(self.ca_dir, "ca.pem"))
+        return Certificate(answer.json["certificate"])
+
+    def for_name(self, name, **more):
+        return self.d.submit(make_csr(("DNS:" + name,), "/CN=" + name.replace("*", "star")), **more)
+
+    def resubmit(self, answer):
+        return self.d.ask("POST", "/api/v1/requests/%d/resubmit" % answer.json["request_id"])
+
+
+class Examples(Exec):
+    def test_each_has_less_than_thirty_lines(self):
+        for name in os.listdir(os.path.join(EXEC, "examples")):
+            with open(os.path.join(EXEC, "examples", name)) as f:
+                self.assertLess(len(f.readlines()), 30, name)
+
+    def test_python_policy(self):
+        self.begin(*self.policy(*self.python("deny-weekend.py"), ClosedDays=["none"]))
+        c = self.issued(self.for_name("www.example.test"))
+        self.assertTrue(c.has("DNS:www.example.test", "TLS Web Server Authentication", "Digital Signature"), c.text)
+        self.assertTrue(c.has("X509v3 Key Usage: critical"))
+        self.assertLessEqual(c.not_after, time.time() + 30 * 86400)
+        self.assertGreater(c.not_after, time.time() + 29 * 86400 - 120)
+        wild = self.for_name("*.example.test")
+        self.assertEqual(wild.status, 202, wild)
+        self.assertIn("a wildcard waits", wild.json["message"])
+        self.assertTrue(self.issued(self.resubmit(wild)).has("DNS:*.example.test"))
+        other = self.d.submit(make_csr(("DNS:a.example.test", "IP:192.0.2.1"), "/CN=a.example.test"))
+        self.assert_problem(other, 403)
+        self.assertIn("DNS names and nothing else", other.body.decode())
+        self.d.set("PolicyModules/policy-exec/Program/ClosedDays", DAYS)
+        closed = self.for_name("www.example.test")
+        self.assert_problem(closed, 403)
+        self.assertIn("come back on a working day", closed.body.decode())
+
+    def test_shell_policy(self):
+        self.begin(*self.policy(*self.shell("team-policy.sh"), Domain="example.test"))
+        c = self.issued(self.for_name("www.example.test", attributes={"Team": "blue"}))
+        self.assertTrue(c.has("DNS:www.example.test", "TLS Web Server Authentication", "Digital Signature"), c.text)
+        self.assertIn("O=Team blue", c.subject)
+        self.assertIn("O=Team unknown", self.issued(self.for_name("ftp.example.test")).subject)
+        wild = self.for_name("*.example.test")
+        self.assertEqual(wild.status, 202, wild)
+        self.issued(self.resubmit(wild))
+        other = self.for_name("www.example.invalid")
+        self.assert_problem(other, 403)
+        self.assertIn("www.example.invalid is no DNS name below example.test", other.body.decode())
+
+    def test_python_exit(self):
+        heard = []
+
+        class Hook(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                heard.append((body["text"], self.headers["Idempotency-Key"]))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+        server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.begin(*self.exit(*self.python("tell-chat.py"), Url="http://127.0.0.1:%d/" % server.server_port))
+        self.d.policy("RequestDisposition", 1)
+        c = self.issued(self.for_name("www.example.test"))
+        self.assertTrue(until(lambda: heard, 60), self.d.stderr())
+        self.assertEqual("issued to CN=www.example.test (%s)" % c.serial, heard[0][0])
+
+    def test_shell_exit(self):
+        journal = os.path.join(self.place, "journal")
+        self.begin(*self.exit(*self.shell("keep-journal.sh"), Journal=journal))
+        self.d.policy("RequestDisposition", 1)
+        answer = self.for_name("www.example.test")
+        c = self.issued(answer)
+
+        def lines():
+            try:
+                with open(journal) as f:
+                    return [line.split() for line in f]
+            except FileNotFoundError:
+                return []
+        self.assertTrue(until(lines, 60), self.d.stderr())
+        (line,) = lines()
+        self.assertEqual(line[1:], ["certissued", str(answer.json["request_id"]), c.serial])
+
+
+HOSTILE = r"""
+import json, os, subprocess, sys, time
+def say(text):
+    sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode())
+    sys.stdout.buffer.flush()
+for line in sys.stdin:
+    call = json.loads(line)
+    id = call["id"]
+    if call["call"].endswith("Initialize"):
+        say('{"id":%d,"result":0}\n' % id)
+        continue
+    mode = call["certificate"]["CommonName"].split(".")[0]
+    keep = '"extensions":[{"oid":"2.5.29.17"}]'
+    good = '{"id":%d,"result":"issue",%s}\n' % (id, keep)
+    said = {
+        "good": good,
+        "number": '{"id":%d,"result":1,%s}\n' % (id, keep),
+        "stale": '{"id":%d,"result":"deny"}\n%s' % (id - 1, good),
+        "zero": '{"id":%d,"result":0}\n' % id,
+        "empty": '\n', "garbage": 'issue\n', "list": '[]\n', "nothing": '{}\n', "noid": '{"result":"issue"}\n',
+        "future": '{"id":%d,"result":"issue"}\n' % (id + 1),
+        "true": '{"id":%d,"result":true}\n' % id, "null": '{"id":%d,"result":null}\n' % id,
+        "float": '{"id":%d,"result":1.5}\n' % id, "three": '{"id":%d,"result":3}\n' % id,
+        "upper": '{"id":%d,"result":"ISSUE"}\n' % id, "one": '{"id":%d,"result":"1"}\n' % id,
+        "both": '{"id":%d,"result":"issue","error":"0x80004005"}\n' % id,
+        "twice": '{"id":%d,"result":"deny","result":"issue"}\n' % id,
+        "typo": '{"id":%d,"result":"issue","extentions":[]}\n' % id,
+        "two": '{"id":%d,"result":"issue"}{"id":%d,"result":"issue"}\n' % (id, id),
+        "deep": '{"id":%d,"result":%s1%s}\n' % (id, "[" * 500, "]" * 500),
+        "many": '{"id":%d,"result":[%s]}\n' % (id, ",".join(["1"] * 100000)),
+        "utf8": b'{"id":%d,"result":"issue","message":"\xc3\x28"}\n' % id,
+        "nul": '{"id":%d,"result":"issue","message":"a\\u0000b"}\n' % id,
+        "error": '{"id":%d,"error":"0x80004005","message":"no"}\n' % id,
+        "setter": '{"id":%d,"result":"issue","properties":{"NotAfter":"2999-01-01T00:00:00Z"},%s}\n' % (id, keep),
+        "absent": '{"id":%d,"result":"issue","extensions":[{"oid":"1.2.3.4"}]}\n' % id,
+        "base64": '{"id":%d,"result":"issue","extensions":[{"oid":"1.2.3.4","value":"BQA"}]}\n' % id,
+    }
+    if mode == "long":
+        say(b"x" * 3000000 + b"\n")
+    elif mode == "endless":
+        while True:
+            say(b"x" * 65536)
+    elif mode == "half":
+        say(good[:20]); os._exit(0)
+    elif mode == "end":
+        os._exit(3)
+    elif mode == "silent":
+        subprocess.Popen(["sleep", "1000"]); time.sleep(1000)
+    elif mode == "calls":
+        while True:
+            say('{"id":%d,"call":"ICertServerPolicy.GetRequestProperty","args":["RequestID"]}\n' % id)
+            sys.stdin.readline()
+    elif mode == "setcontext":
+        say('{"id":%d,"call":"ICertServerPolicy.SetContext","args":[1]}\n' % id)
+        heard = sys.stdin.readline()
+        say('{"id":%d,"result":"deny","message":%s}\n' % (id, json.dumps(heard)))
+    elif mode == "noisy":
+        for i in range(100000):
+            print("<4>noise %d" % i, file=sys.stderr)
+        say(good)
+    elif mode == "look":
+        files = []
+        for f in sorted(map(int, os.listdir("/proc/self/fd"))):
+            try:
+                files.append(os.readlink("/proc/self/fd/%d" % f).split(":")[0])
+            except FileNotFoundError:
+                pass
+        with open("/proc/self/status") as f:
+            status = f.read()
+        say('{"id":%d,"result":"deny","message":%s}\n' % (id, json.dumps(json.dumps(
+            [files, sorted(os.environ), os.getcwd(), os.getpgid(0) == os.getpid(),
+             [l.split()[1] for l in status.splitlines() if l.startswith(("SigBlk", "SigIgn", "NoNewPrivs"))]]))))
+    else:
+        say(said[mode])
+"""
+
+FAILS = ("empty garbage list nothing noid future true null float three upper one both twice typo two deep many utf8 nul "
+         "error base64 long half end endless calls").split()
+
+
+class Hostile(Exec):
+    """What a program says that is no clear "issue" issues nothing, and costs no more than that call."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin(*self.policy(sys.executable, "-B", self.program(HOSTILE)),
+                   ("ModuleTimeoutMilliseconds", 20000))
+
+    def good(self, name="good"):
+        return self.issued(self.for_name(name + ".example.test"))
+
+    def pids(self):
+        """Processes below the daemon, zombies too."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/stat" % pid) as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[1]) == self.d.proc.pid:
+                found.append((int(pid), fields[0]))
+        return found
+
+    def test_what_is_no_answer(self):
+        self.good()
+        self.good("number")
+        self.good("stale")
+        zero = self.for_name("zero.example.test")
+        self.assertEqual(zero.status, 202, zero)
+        good = make_csr(("DNS:good.example.test",), "/CN=good.example.test")
+        for mode in FAILS:
+            with self.subTest(mode):
+                answer = self.for_name(mode + ".example.test")
+                self.assertNotIn(answer.status, (201, 202), answer)
+                self.assertEqual(self.d.submit(good).status, 201, mode)
+        self.assertTrue(until(lambda: len(self.pids()) == 1, 30), self.pids())
+        self.assertIn("an answer with the unknown member extentions", self.d.stderr())
+
+    def test_back_off(self):
+        """A program that does nothing but end is held back, and comes again after a while."""
+        self.good()
+        for _ in range(6):
+            self.for_name("end.example.test")
+        self.assertIn("started anew in a while", self.d.stderr())
+        self.assertTrue(until(lambda: self.for_name("good.example.test").status == 201, 60))
+
+    def test_what_the_server_refuses(self):
+        for mode in ("setter", "absent"):
+            answer = self.for_name(mode + ".example.test")
+            self.assertEqual(answer.status, 403, (mode, answer))
+        self.good()
+
+    def test_context_is_hidden(self):
+        answer = self.for_name("setcontext.example.test")
+        self.assertEqual(answer.status, 403, answer)
+        self.assertIn("0x80020006", answer.body.decode())
+
+    def test_what_it_inherits(self):
+        answer = self.for_name("look.example.test")
+        self.assertEqual(answer.status, 403, answer)
+        found = re.search(r"\[\[.*\]\]", answer.json["detail"])
+        self.assertTrue(found, answer)
+        files, environment, folder, leader, status = json.loads(found.group(0))
+        self.assertEqual(files, ["pipe"] * 3)
+        self.assertEqual(environment, ["CHANCERY_HELPERS", "LANG", "PATH", "PYTHONPATH"])
+        self.assertEqual((folder, leader), ("/", True))
+        self.assertEqual([int(s, 16) & ~0x1001000 for s in status], [0, 0, 1])
+
+    def test_what_it_says_beside(self):
+        self.good("noisy")
+        self.assertIn("noise 100", self.d.stderr())
+        self.assertLess(self.d.stderr().count("noise"), 1000)
+
+    def test_silence_costs_one_call(self):
+        self.good()
+        before = self.pids()
+        self.d.stop()
+        self.begin(("ModuleTimeoutMilliseconds", 1500))
+        began = time.monotonic()
+        answer = self.for_name("silent.example.test")
+        self.assertNotIn(answer.status, (201, 202), answer)
+        self.assertGreater(time.monotonic() - began, 1)
+        self.assertIn("did not answer in time", self.d.stderr())
+        self.assertNotIn("module.deadline", self.d.stderr())
+        self.assertNotEqual(before, self.pids())
+        self.good()
+        self.assertEqual(len(self.pids()), 1)
+
+    def test_dies_with_the_daemon(self):
+        self.good()
+        ((pid, _),) = self.pids()
+        self.d.close()
+        self.assertTrue(until(lambda: self.gone(pid), 20))
+
+    def gone(self, pid):
+        try:
+            with open("/proc/%d/stat" % pid) as f:
+                return ") Z " in f.read()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+
+REPLAY = r"""
+import datetime, json, sys
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+with open(sys.argv[1]) as f:
+    script = f.read().splitlines()
+heard = open(sys.argv[2], "a")
+for text in script:
+    if text.startswith("<"):
+        line = json.loads(text[2:])
+        if "NotAfter" in line.get("properties", {}):
+            begin = datetime.datetime.strptime(asked["certificate"]["NotBefore"], TIME)
+            line["properties"]["NotAfter"] = (begin + datetime.timedelta(days=30)).strftime(TIME)
+        print(json.dumps(line), flush=True)
+    else:
+        got = sys.stdin.readline()
+        if "VerifyRequest" in got:
+            asked = json.loads(got)
+        heard.write(got)
+        heard.flush()
+"""
+
+VOLATILE = {"milliseconds", "RawCACertificate", "RawCertificate", "SerialNumber", "CertificateHash", "SubjectKeyIdentifier",
+            "SubmittedWhen", "ResolvedWhen", "NotBefore", "NotAfter", "RequesterName", "CallerName", "MachineDNSName"}
+
+
+def settled(value):
+    """What is the same in every conversation."""
+    if isinstance(value, list):
+        return [settled(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    known = {k: "…" if k in VOLATILE else settled(v) for k, v in value.items() if not k.startswith("Event")}
+    if known.get("oid") in ("2.5.29.14", "2.5.29.35"):
+        known["value"] = "…"
+    return known
+
+
+class Page(Exec):
+    """docs/modules/exec.md says what is so."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(daemon.TREE, "docs/modules/exec.md")) as f:
+            self.page = f.read()
+
+    def heard(self, name):
+        with open(os.path.join(self.place, name)) as f:
+            return [settled(json.loads(line)) for line in f]
+
+    def test_conversation(self):
+        replay, told = self.program(REPLAY), {}
+        blocks = re.findall(r"```conversation\n(.*?)```", self.page, re.S)
+        for name, block in zip(("policy", "exit"), blocks):
+            self.program(block, name)
+            told[name] = [settled(json.loads(line[2:])) for line in block.splitlines() if line.startswith(">")]
+        argv = {n: [sys.executable, replay, os.path.join(self.place, n), os.path.join(self.place, n + ".heard")] for n in told}
+        self.begin(*self.policy(*argv["policy"], Domain="example.test", Days=["Sat", "Sun"], Limit=3), *self.exit(*argv["exit"]))
+        c = self.issued(self.for_name("www.example.test", attributes={"Ticket": "4711"}))
+        self.assertIn("OU=Web,O=Example", c.subject)
+        self.assertEqual(self.d.ask("POST", "/api/v1/crl", "{}", {"Content-Type": "application/json"}).status, 200)
+        self.assertTrue(until(lambda: len(self.heard("exit.heard")) == len(told["exit"]), 60), self.d.stderr())
+        for name in told:
+            self.assertEqual(self.heard(name + ".heard"), told[name])
+
+    def test_settings_and_methods(self):
+        with open(os.path.join(EXEC, "settings.c")) as f:
+            code = re.findall(r'\{\.name = "(\w+)/?"', f.read())
+        self.assertEqual(sorted(re.findall(r"^\| `(\w+)(?:/…)?` \| (?:list|text|number|any)", self.page, re.M)), sorted(code))
+        with open(os.path.join(EXEC, "callback.c")) as f:
+            methods = re.findall(r'^    \{"(\w+)", ', f.read(), re.M)
+        self.assertEqual(len(methods), 13)
+        self.assertEqual([m for m in methods if "`%s`" % m not in self.page], [])
+        with open(os.path.join(EXEC, "describe.c")) as f:
+            names = re.findall(r'(?:REQUEST|CERT)_\w+\("(\w+)"\)', f.read())
+        self.assertGreater(len(names), 30)
+        self.assertEqual([n for n in names if "`%s`" % n not in self.page], [])
+
+
+ASK = r"""
+import base64, json
+from chancery_module import Failed, policy
+
+@policy
+def verify(request):
+    call, found = request.call, {}
+    def code(*args):
+        try:
+            return call(*args)
+        except Failed as e:
+            return "0x%08x" % (e.code & 0xFFFFFFFF)
+    found["typed"] = [call("GetRequestProperty", "RequestID", "LONG") == request.id, call("GetRequestProperty", "requestid", 1) == request.id]
+    found["untyped"] = [type(call("GetRequestProperty", n)).__name__ for n in ("RequestID", "SubmittedWhen", "RawRequest", "CallerName")]
+    found["attribute"] = [call("GetRequestAttribute", "ticket"), code("GetRequestAttribute", "none")]
+    call("EnumerateExtensionsSetup", 0)
+    oids = []
+    while (oid := call("EnumerateExtensions")) is not None:
+        oids.append(oid)
+    call("EnumerateExtensionsClose")
+    found["extensions"] = oids == list(request.extensions)
+    call("EnumerateAttributesSetup", 0)
+    found["attributes"] = [call("EnumerateAttributes"), call("EnumerateAttributes")]
+    call("EnumerateAttributesClose")
+    san = call("GetCertificateExtension", "2.5.29.17", "BINARY")
+    found["flags"] = call("GetCertificateExtensionFlags") & 0xF0003
+    call("SetCertificateExtension", "2.5.29.17", "BINARY", 1, san)
+    call("SetCertificateProperty", "Locality", "STRING", "Wien")
+    call("SetCertificateProperty", "NotAfter", "DATE", request.certificate["NotAfter"])
+    if "bad" in request.attributes:
+        name, *args = json.loads(request.attributes["bad"])
+        found["bad"] = code(name, *args)
+        return request.issue() if name.startswith("SetCertificate") else request.deny(json.dumps(found))
+    return request.issue(json.dumps(found))
+"""
+
+
+class Callbacks(Exec):
+    def test_every_method(self):
+        self.begin(*self.policy(sys.executable, "-B", self.program(ASK)))
+        answer = self.for_name("www.example.test", attributes={"Ticket": "4711"})
+        c = self.issued(answer)
+        self.assertIn("L=Wien", c.subject)
+        self.assertTrue(c.has("X509v3 Subject Alternative Name: critical"), c.text)
+        found = json.loads(answer.json["message"].split(": ", 1)[1])
+        self.assertEqual(found, {"typed": [True, True], "untyped": ["int", "str", "str", "str"], "attribute": ["4711", "0x80094004"],
+                                 "extensions": True, "attributes": ["Ticket", None], "flags": 0x10002})
+        for bad, number in ((["SetContext", 0], "0x80020006"), (["Release"], "0x80020006"), (["GetRequestProperty"], "0x8002000e"),
+                            (["GetRequestProperty", 5], "0x80020005"), (["GetRequestProperty", "RequestID", "TEXT"], "0x80070057"),
+                            (["GetRequestProperty", "RequestID", "STRING"], "0x80070057"),
+                            (["EnumerateExtensions", 1], "0x8002000e"), (["GetCertificateExtension", "no oid"], "0x")):
+            answer = self.for_name("www.example.test", attributes={"Ticket": "1", "bad": json.dumps(bad)})
+            self.assertEqual(answer.status, 403, (bad, answer, self.d.stderr()))
+            self.assertIn('"bad": "%s' % number, answer.json["message"], bad)
+        for bad in (["SetCertificateProperty", "NotAfter", "DATE", "tomorrow"], ["SetCertificateProperty", "NotAfter", "DATE", "2999-01-01T00:00:00Z"],
+                    ["SetCertificateProperty", "NotAfter"], ["SetCertificateExtension", "1.2.3", "BINARY", 0, "no base64"]):
+            answer = self.for_name("www.example.test", attributes={"Ticket": "1", "bad": json.dumps(bad)})
+            self.assertEqual(answer.status, 403, (bad, answer))
+
+
+class Settings(Exec):
+    def refuses(self, why, *settings):
+        with Daemon.of_dir(self.path) as d:
+            for path, value in settings:
+                d.set(path, value)
+        with Daemon.of_dir(self.path) as d:
+            self.assertEqual(d.ask("GET", "/readyz").status, 503)
+            self.assertIn(why, d.stderr())
+
+    def test_commands_that_are_none(self):
+        (_, argv), env, active = self.policy("/bin/true")
+        command = "PolicyModules/policy-exec/Command"
+        self.refuses("setting Command is missing", active)
+        self.refuses("does not begin with an absolute path", (command, ["python3", "x"]))
+        self.refuses("does not begin with a program that may be run", (command, ["/nowhere/x"]))
+        open_to_all = self.program("#!/bin/sh\n")
+        os.chmod(open_to_all, 0o777)
+        self.refuses("may write", (command, ["/bin/sh", open_to_all]))
+        os.chmod(open_to_all, 0o644)
+        self.refuses("the program ended without an answer", (command, ["/bin/sh", open_to_all]))
+        self.refuses("NAME=VALUE", ("PolicyModules/policy-exec/Environment", ["no name"]))
+
+    def test_several_at_once(self):
+        slow = self.program("""
+import time
+from chancery_module import policy
+@policy
+def verify(request):
+    request.keep("2.5.29.17")
+    time.sleep(1)
+    return request.issue()
+""")
+        self.begin(*self.policy(sys.executable, "-B", slow), ("PolicyModules/policy-exec/Concurrency", 3))
+        answers = []
+        began = time.monotonic()
+        csr = make_csr()
+        work = [threading.Thread(target=lambda: answers.append(self.d.submit(csr).status)) for _ in range(3)]
+        for t in work:
+            t.start()
+        for t in work:
+            t.join()
+        self.assertEqual(answers, [201] * 3)
+        self.assertGreater(time.monotonic() - began, 1)
+        busy = self.d.module("policy-exec")
+        self.assertEqual(busy["failures"], 0, busy)
+
+
+if __name__ == "__main__":
+    daemon.main()
