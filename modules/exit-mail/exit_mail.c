@@ -74,6 +74,16 @@ static void done(const chy_host *host, void *state)
 }
 
 /* A certificate that is no longer on hold comes as a revocation too. */
+static bool is_released(const chy_task *task)
+{
+    char name[40];
+    chy_long disposition;
+    if (CHY_SUCCEEDED(chy_request_text(task, "EventName", name, sizeof name)))
+        return strcmp(name, "certunrevoked") == 0;
+    return CHY_SUCCEEDED(chy_request_long(task, "Disposition", &disposition)) &&
+           disposition == CHY_DB_DISP_ISSUED;
+}
+
 static bool kind_of(chy_task *task, chy_long event, enum kind *kind)
 {
     static const struct {
@@ -84,13 +94,10 @@ static bool kind_of(chy_task *task, chy_long event, enum kind *kind)
         {CHY_EXITEVENT_CERTDENIED, MAIL_DENIED}, {CHY_EXITEVENT_CERTREVOKED, MAIL_REVOKED},
         {CHY_EXITEVENT_CRLISSUED, MAIL_CRL},     {CHY_EXITEVENT_SHUTDOWN, MAIL_SHUTDOWN},
         {CHY_EXITEVENT_STARTUP, MAIL_STARTUP},   {CHY_EXITEVENT_CERTIMPORTED, MAIL_IMPORTED}};
-    chy_time revoked;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (kinds[i].event != event) continue;
         *kind = kinds[i].kind;
-        if (*kind == MAIL_REVOKED &&
-            chy_request_time(task, "RevokedWhen", &revoked) == CHY_CERTSRV_E_PROPERTY_EMPTY)
-            *kind = MAIL_UNREVOKED;
+        if (*kind == MAIL_REVOKED && is_released(task)) *kind = MAIL_UNREVOKED;
         return true;
     }
     return false;
