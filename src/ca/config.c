@@ -327,7 +327,7 @@ static bool is_path(const char *path)
         return false;
     for (const char *p = path; *p; p++) {
         bool ok = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                  (*p >= '0' && *p <= '9') || strchr("/._- ", *p);
+                  (*p >= '0' && *p <= '9') || strchr("/._-* ", *p);
         if (!ok) return false;
     }
     return true;
@@ -346,7 +346,7 @@ chy_hresult chy_config_check(const char *path, const char *json, struct chy_err 
 {
     if (!is_path(path)) {
         return chy_fail(err, CHY_E_INVALIDARG,
-                        "setting \"%.64s\": a name is letters, digits, '.', '_', '-' and '/'",
+                        "setting \"%.64s\": a name is letters, digits, '.', '_', '-', '*' and '/'",
                         path);
     }
     const struct known *k = find_known(path);

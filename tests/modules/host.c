@@ -202,9 +202,11 @@ static chy_hresult cb_set_property(void *self, const char *name, chy_long type,
     struct callback *c = self;
     if (failing(name)) return fake.fail_code;
     if (type == CHY_PROPTYPE_DATE) {
-        assert_string_equal(name, "NotAfter");
-        assert_true(v->u.t <= c->r->not_after && v->u.t > c->r->not_before);
-        c->r->not_after = v->u.t;
+        bool from = !strcmp(name, "NotBefore");
+        if (!from) assert_string_equal(name, "NotAfter");
+        assert_true(from ? v->u.t < c->r->not_after : v->u.t <= c->r->not_after);
+        assert_true(from ? v->u.t >= c->r->not_before : v->u.t > c->r->not_before);
+        *(from ? &c->r->not_before : &c->r->not_after) = v->u.t;
         return CHY_S_OK;
     }
     assert_int_equal(type, CHY_PROPTYPE_STRING);
