@@ -4,10 +4,13 @@
 
 #include "publish.h"
 
+enum { SWEEP_WITH_ONE = 4, SWEEP_WITH_CRLS = 64 }; /* pages */
+
 struct exit_module {
     chy_host host;
     pthread_mutex_t lock; /* guards the pointer settings and its count, never held during I/O */
     struct settings *settings;
+    struct index index;
     unsigned refs;            /* guarded by all_lock, as is next */
     struct exit_module *next; /* the next live module of this process */
 };
@@ -65,6 +68,7 @@ void exit_unref(struct exit_module *e)
     if (!last) return;
     settings_put(e, e->settings);
     pthread_mutex_destroy(&e->lock);
+    pthread_mutex_destroy(&e->index.lock);
     free(e);
 }
 
@@ -97,18 +101,48 @@ static chy_hresult initialize(void *self, const char *config, chy_long *mask)
     return CHY_S_OK;
 }
 
-typedef chy_hresult (*publish_fn)(const chy_host *host, const struct settings *s,
-                                  const chy_server_exit *cb);
+static bool is_about_crls(const struct job *j)
+{
+    return !j->context && (j->event & CHY_EXITEVENT_CRLISSUED);
+}
 
-static chy_hresult with_callback(struct exit_module *e, const struct settings *s, chy_long context,
-                                 publish_fn what)
+/* What could be written is told to the command, unless it is one certificate: then all of it has to
+ * be there. */
+static chy_hresult publish_event(struct job *j)
+{
+    chy_hresult hr = CHY_S_OK, last;
+    if (is_about_crls(j)) {
+        if (j->s->crl_folder) hr = publish_crls(j);
+        last = j->s->ca_folder ? publish_ca(j) : CHY_S_OK;
+        if (!CHY_FAILED(hr)) hr = last;
+        sweep(j, SWEEP_WITH_CRLS);
+    } else {
+        hr = publish(j);
+        if (CHY_FAILED(hr)) return hr;
+        sweep(j, SWEEP_WITH_ONE);
+    }
+    last = command_run(j);
+    return CHY_FAILED(hr) ? hr : last;
+}
+
+static bool concerns(const struct job *j)
+{
+    const struct settings *s = j->s;
+    if (is_about_crls(j)) return s->crl_folder || s->ca_folder || s->index;
+    return j->context && (j->event & s->event_filter) && (s->flags & CHY_EXITPUB_FILE) && s->folder;
+}
+
+static chy_hresult with_callback(struct exit_module *e, struct job *j)
 {
     chy_server_exit cb = {0};
     chy_hresult hr = e->host.vt->new_server_exit(e->host.self, &cb);
     if (CHY_FAILED(hr)) return hr;
-    hr = cb.vt->set_context(cb.self, context);
-    if (!CHY_FAILED(hr)) hr = what(&e->host, s, &cb);
+    j->cb = &cb;
+    hr = cb.vt->set_context(cb.self, j->context);
+    if (!CHY_FAILED(hr)) hr = publish_event(j);
     cb.vt->release(cb.self);
+    kit_text_free(&j->files);
+    kit_text_free(&j->removed);
     return hr;
 }
 
@@ -116,12 +150,10 @@ static chy_hresult notify(void *self, chy_long event, chy_long context)
 {
     struct exit_module *e = self;
     struct settings *s = settings_take(e);
-    chy_hresult hr = CHY_S_OK;
     if (!s) return CHY_E_UNEXPECTED;
-    if (!context && (event & CHY_EXITEVENT_CRLISSUED) && s->crl_folder)
-        hr = with_callback(e, s, context, publish_crls);
-    else if (context && (event & s->event_filter) && (s->flags & CHY_EXITPUB_FILE) && s->folder)
-        hr = with_callback(e, s, context, publish);
+    struct job j = {
+        .host = &e->host, .s = s, .index = &e->index, .event = event, .context = context};
+    chy_hresult hr = concerns(&j) ? with_callback(e, &j) : CHY_S_OK;
     settings_put(e, s);
     return hr;
 }
@@ -211,6 +243,8 @@ static chy_hresult create(const chy_host *host, const char *class_name, chy_obje
     e->host = *host;
     e->refs = 1;
     pthread_mutex_init(&e->lock, NULL);
+    pthread_mutex_init(&e->index.lock, NULL);
+    e->index.last = -1;
     pthread_mutex_lock(&all_lock);
     e->next = all;
     all = e;

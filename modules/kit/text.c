@@ -110,6 +110,21 @@ void kit_add_json(struct kit_text *t, const char *s, size_t n)
     kit_add(t, "\"", 1);
 }
 
+void kit_add_html(struct kit_text *t, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t len = utf8_at((const uint8_t *)s + i, n - i);
+        char c = s[i];
+        if (!len || (unsigned char)c < 0x20 || c == 0x7f)
+            kit_add_str(t, "\xef\xbf\xbd");
+        else if (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'')
+            kit_addf(t, "&#%d;", c);
+        else
+            kit_add(t, s + i, len);
+        i += len ? len : 1;
+    }
+}
+
 const char *kit_text_cstr(struct kit_text *t)
 {
     if (!room(t, 1)) return NULL;

@@ -22,6 +22,9 @@ void kit_add_base64(struct kit_text *t, const void *p, size_t n);
 void kit_add_pem(struct kit_text *t, const char *label, const uint8_t *der, size_t n);
 /* A JSON string with its quotes; what is no UTF-8 becomes U+FFFD. */
 void kit_add_json(struct kit_text *t, const char *s, size_t n);
+/* Text of an HTML page or of a quoted attribute in it, on one line; what is no UTF-8 becomes
+ * U+FFFD. */
+void kit_add_html(struct kit_text *t, const char *s, size_t n);
 /* NUL-ended; NULL when memory failed. Its own until the next call. */
 const char *kit_text_cstr(struct kit_text *t);
 void kit_text_free(struct kit_text *t);

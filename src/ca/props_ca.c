@@ -147,6 +147,11 @@ static chy_hresult p_cert(const struct asked *a, chy_variant *out)
 {
     return chy_variant_set_bytes(out, a->authority->cert_der.p, a->authority->cert_der.n);
 }
+static chy_hresult p_chain(const struct asked *a, chy_variant *out)
+{
+    struct chy_span pem = chy_ca_chain_pem(a->ca);
+    return chy_variant_set_str(out, pem.p, pem.n);
+}
 static chy_hresult p_crl(const struct asked *a, chy_variant *out)
 {
     return chy_props_crl(a->ca, a->authority->key_index, a->shard, false, out);
@@ -245,6 +250,7 @@ static const struct {
     enum suffixes suffixes;
     chy_hresult (*get)(const struct asked *a, chy_variant *out);
 } ca_props[] = {
+    {"CACertificateChain", CHY_PROPTYPE_STRING, PLAIN, p_chain},
     {"CAType", CHY_PROPTYPE_LONG, PLAIN, p_type},
     {"CertCount", CHY_PROPTYPE_LONG, PLAIN, p_count},
     {"CertState", CHY_PROPTYPE_LONG, INDEXED, p_state},

@@ -2,11 +2,12 @@
  * name: a name stays inside its folder, has no octet that a shell or a reader would mind, and no
  * two requests share one. */
 #include <chancery/easy_module.h>
+#include <stdlib.h>
 
 #include "base/base.h"
 
+#include "../../modules/exit-publish/name.c"
 #include "../../modules/exit-publish/pattern.c"
-#include "../../modules/exit-publish/publish.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,7 +47,7 @@ static bool name_of(const struct settings *s, struct certificate *c, chy_long id
     const chy_host host = {&host_vt, NULL};
     const chy_server_exit cb = {&exit_vt, c};
     if (CHY_FAILED(file_name(&host, s, &cb, id, out))) return false;
-    must(out->n == strlen(out->text) && out->n >= 1 && out->n <= NAME_MAX_LEN);
+    must(out->n == strlen(out->text) && out->n >= 1 && out->n <= CERT_NAME_MAX);
     must(out->text[0] != '.' && !strstr(out->text, "/"));
     for (const char *p = out->text; *p; p++)
         must(*p == '-' || *p == '_' || *p == '.' || (*p >= '0' && *p <= '9') ||

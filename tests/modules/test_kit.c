@@ -46,6 +46,16 @@ static void test_json_is_never_broken_out_of(void **state)
     }
 }
 
+static void test_html_is_never_broken_out_of(void **state)
+{
+    static const char in[] = "<a b='\"&c'>\n\x7f\xff\xe2\x82\xac";
+    struct kit_text out = {0};
+    (void)state;
+    kit_add_html(&out, in, sizeof in - 1);
+    same(&out,
+         "&#60;a b=&#39;&#34;&#38;c&#39;&#62;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xe2\x82\xac");
+}
+
 struct read {
     char text[32], below[64], list[64];
     chy_long number;
@@ -187,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64_and_pem),
                                        cmocka_unit_test(test_json_is_never_broken_out_of),
+                                       cmocka_unit_test(test_html_is_never_broken_out_of),
                                        cmocka_unit_test(test_each_kind_is_read),
                                        cmocka_unit_test(test_a_bad_value_is_named),
                                        cmocka_unit_test(test_sha256),
