@@ -74,7 +74,8 @@ bool chy_request_set_attribute(struct chy_request *r, struct chy_span name, stru
     return true;
 }
 
-/* SignedAttributes: names that count only when they came inside something signed. */
+/* SignedAttributes: names that count only when they came inside something signed. s NULL: the
+ * default. */
 static bool needs_signature(const struct chy_settings *s, struct chy_span name)
 {
     char text[CHY_ATTR_NAME_MAX + 1];
@@ -82,6 +83,7 @@ static bool needs_signature(const struct chy_settings *s, struct chy_span name)
     if (name.n > CHY_ATTR_NAME_MAX) return false;
     memcpy(text, name.p, name.n);
     text[name.n] = 0;
+    if (!s) return chy_attribute_same("RequesterName", text);
     for (size_t i = 0; i < s->n_signed_attributes; i++) {
         if (chy_attribute_same(s->signed_attributes[i], text)) return true;
     }
@@ -90,7 +92,7 @@ static bool needs_signature(const struct chy_settings *s, struct chy_span name)
 
 void chy_request_parse_attributes(struct chy_request *r, struct chy_span text, bool is_signed)
 {
-    struct chy_settings *s = chy_settings_get(r->ca);
+    struct chy_settings *s = r->ca ? chy_settings_get(r->ca) : NULL;
     while (text.n) {
         const uint8_t *end = memchr(text.p, '\n', text.n);
         struct chy_span line = {text.p, end ? (size_t)(end - text.p) : text.n};
@@ -104,5 +106,5 @@ void chy_request_parse_attributes(struct chy_request *r, struct chy_span text, b
         text.p += used;
         text.n -= used;
     }
-    chy_settings_unref(s);
+    if (s) chy_settings_unref(s);
 }

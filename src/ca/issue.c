@@ -6,8 +6,7 @@
 #include "ca/ca_internal.h"
 #include "pki/lint.h"
 
-static chy_hresult check_names(struct chy_request *r, const struct chy_settings *s,
-                               struct chy_span san)
+static chy_hresult check_names(struct chy_request *r, unsigned gn_flags, struct chy_span san)
 {
     /* A name takes two octets at least: room for no more than there can be. */
     size_t n = san.n / 2 + 1 < CHY_GN_MAX ? san.n / 2 + 1 : CHY_GN_MAX;
@@ -15,7 +14,7 @@ static chy_hresult check_names(struct chy_request *r, const struct chy_settings 
     if (!gn) return chy_fail_nomem(&r->err, "subjectAltName");
     chy_hresult hr = chy_general_names_parse(san, gn, &n, &r->err);
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
-        hr = chy_general_name_check(&gn[i], s->gn_flags, &r->err);
+        hr = chy_general_name_check(&gn[i], gn_flags, &r->err);
         if (hr == CHY_S_OK && r->authority->constraints) {
             hr = chy_name_constraints_check(r->authority->constraints, &gn[i], &r->err);
         }
@@ -55,7 +54,7 @@ static chy_hresult lint(struct chy_request *r)
     for (size_t i = 0; i < report.n && e->n_lint < CHY_EVIDENCE_LINT; i++)
         e->lint[e->n_lint++] = chy_span_cstr(report.finding[i].rule->id);
     if (!report.errors) return CHY_S_OK;
-    if (!r->dry_run) atomic_fetch_add(&r->ca->lint_errors, 1);
+    if (r->ca && !r->dry_run) atomic_fetch_add(&r->ca->lint_errors, 1);
     for (size_t i = 0; i < report.n; i++) {
         const struct chy_lint_rule *rule = report.finding[i].rule;
         if (rule->severity != CHY_LINT_ERROR) continue;
@@ -66,9 +65,9 @@ static chy_hresult lint(struct chy_request *r)
 }
 
 static chy_hresult build(struct chy_request *r, struct chy_span subject, const struct chy_ext *ext,
-                         size_t n)
+                         size_t n, chy_time now)
 {
-    chy_hresult hr = chy_serial_make(chy_now(r->ca->clock), r->serial, &r->err);
+    chy_hresult hr = chy_serial_make(now, r->serial, &r->err);
     if (hr != CHY_S_OK) return hr;
     r->has_serial = true;
     struct chy_cert_parts parts = {.serial = CHY_SPAN(r->serial),
@@ -95,20 +94,25 @@ static chy_hresult subject_text(struct chy_request *r, struct chy_span subject)
     return CHY_S_OK;
 }
 
-chy_hresult chy_issue_prepare(struct chy_request *r, struct chy_settings *s)
+chy_hresult chy_issue_build(struct chy_request *r, unsigned gn_flags, chy_time now)
 {
     struct chy_ext ext[CHY_REQUEST_MAX_EXTS];
     struct chy_buf *subject = &r->scratch;
     const struct chy_extension *san = chy_request_find_extension(r, "2.5.29.17");
     bool has_san = san && !(san->flags & CHY_EXTENSION_DISABLE_FLAG);
-    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
-    if (hr == CHY_S_OK && has_san) hr = check_names(r, s, san->value);
+    chy_hresult hr = has_san ? check_names(r, gn_flags, san->value) : CHY_S_OK;
     chy_buf_reset(subject);
     if (hr == CHY_S_OK) hr = chy_subject_build(r, subject, &r->err);
     if (hr == CHY_S_OK) hr = check_subject(r, chy_buf_span(subject), has_san);
     if (hr == CHY_S_OK) hr = subject_text(r, chy_buf_span(subject));
-    if (hr == CHY_S_OK) hr = build(r, chy_buf_span(subject), ext, enabled_extensions(r, ext));
+    if (hr == CHY_S_OK) hr = build(r, chy_buf_span(subject), ext, enabled_extensions(r, ext), now);
     return hr;
+}
+
+chy_hresult chy_issue_prepare(struct chy_request *r, struct chy_settings *s)
+{
+    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
+    return hr == CHY_S_OK ? chy_issue_build(r, s->gn_flags, chy_now(r->ca->clock)) : hr;
 }
 
 /* Thread: writer. */

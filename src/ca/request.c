@@ -86,6 +86,17 @@ void chy_ca_leave(struct chy_ca *ca)
     pthread_mutex_unlock(&ca->lock);
 }
 
+struct chy_request *chy_request_alone(const struct chy_authority *authority)
+{
+    static const struct chy_authority none; /* without a certificate */
+    struct chy_request *r = request_alloc(NULL);
+    if (!r) return NULL;
+    request_reset(r);
+    r->authority = authority ? authority : &none;
+    atomic_store(&r->refs, 1);
+    return r;
+}
+
 struct chy_request *chy_request_new(struct chy_ca *ca)
 {
     pthread_mutex_lock(&ca->lock);

@@ -162,6 +162,22 @@ CHY_MUST_USE bool chy_subject_from_name(struct chy_subject *s, const struct chy_
 CHY_MUST_USE chy_hresult chy_subject_build(struct chy_request *r, struct chy_buf *out,
                                            struct chy_err *err);
 
+/* value.c: r->input as submitted becomes r->csr; then the subject, attributes and extensions that
+ * it asks for. What is wrong stands in r->err. */
+CHY_MUST_USE chy_hresult chy_request_parse(struct chy_request *r);
+CHY_MUST_USE chy_hresult chy_request_take(struct chy_request *r);
+
+/* alone.c: a request of no CA, for who hosts a module without one. Settings have their defaults;
+ * chy_ca_engine_ops serve but for CA properties and module settings, which are the host's own to
+ * answer. authority NULL: there is none. Freed with chy_request_free. NULL: no memory. */
+struct chy_request *chy_request_alone(const struct chy_authority *authority);
+/* What a CA proposes to its policy module: validity within the bounds, key identifiers. */
+CHY_MUST_USE chy_hresult chy_request_propose(struct chy_request *r,
+                                             const struct chy_validity_bounds *bounds);
+/* The certificate that a CA would issue for it: the same checks, the same lint, then signed by the
+ * authority. */
+CHY_MUST_USE chy_hresult chy_request_certify(struct chy_request *r, chy_time now);
+
 /* request.c: between the value and its row */
 /* Fails when something of the request was lost to want of memory, or is too large for a row: what
  * is incomplete is neither stored nor signed. */

@@ -46,8 +46,8 @@ static bool keeps_request_subject(const struct chy_request *r, const struct chy_
     if (r->subject.changed) return false;
     for (size_t i = 0; i < r->csr.subject.n; i++) {
         int prop = chy_name_prop_by_oid(r->csr.subject.attr[i].oid);
-        bool listed = s->subject_as_requested;
-        for (size_t k = 0; k < s->n_subject_order && !listed; k++)
+        bool listed = !s || s->subject_as_requested; /* the default lists all */
+        for (size_t k = 0; !listed && k < s->n_subject_order; k++)
             listed = s->subject_order[k] == prop;
         if (prop < 0 || !listed) return false;
     }
@@ -82,22 +82,55 @@ static chy_hresult add_values(struct chy_buf *out, int prop, struct chy_span tex
     return CHY_S_OK;
 }
 
+/* SubjectTemplate as it is where none is set (s NULL: there is no CA). */
+static size_t order_of(const struct chy_settings *s, int out[CHY_NAME_PROPS])
+{
+    static const char *const by_default[CHY_NAME_PROPS] = {"EMail",
+                                                           "CommonName",
+                                                           "Title",
+                                                           "GivenName",
+                                                           "Initials",
+                                                           "SurName",
+                                                           "DeviceSerialNumber",
+                                                           "UnstructuredName",
+                                                           "UnstructuredAddress",
+                                                           "OrgUnit",
+                                                           "Organization",
+                                                           "StreetAddress",
+                                                           "Locality",
+                                                           "State",
+                                                           "DomainComponent",
+                                                           "Country"};
+    size_t n = s ? s->n_subject_order : CHY_NAME_PROPS;
+    for (size_t i = 0; i < n; i++)
+        out[i] = s ? s->subject_order[i] : chy_name_prop_find(by_default[i]);
+    return n;
+}
+
+static chy_hresult rebuild(const struct chy_request *r, const struct chy_settings *s, bool enforce,
+                           struct chy_buf *out, struct chy_err *err)
+{
+    int order[CHY_NAME_PROPS];
+    chy_hresult hr = CHY_S_OK;
+    size_t mark = chy_name_open(out);
+    /* The template names the most specific part first; a Name is written from the root down. */
+    for (size_t i = order_of(s, order); i-- > 0 && hr == CHY_S_OK;)
+        hr = add_values(out, order[i], r->subject.value[order[i]], enforce, err);
+    chy_name_close(out, mark);
+    return hr;
+}
+
 chy_hresult chy_subject_build(struct chy_request *r, struct chy_buf *out, struct chy_err *err)
 {
-    struct chy_settings *s = chy_settings_get(r->ca);
+    struct chy_settings *s = r->ca ? chy_settings_get(r->ca) : NULL;
+    bool enforce = !s || s->enforce_name_lengths;
     chy_hresult hr = CHY_S_OK;
     if (keeps_request_subject(r, s)) {
-        if (s->enforce_name_lengths) hr = chy_name_check_lengths(&r->csr.subject, err);
+        if (enforce) hr = chy_name_check_lengths(&r->csr.subject, err);
         if (hr == CHY_S_OK) chy_buf_add_span(out, r->csr.subject.der);
     } else {
-        size_t mark = chy_name_open(out);
-        /* The template names the most specific part first; a Name is written from the root down. */
-        for (size_t i = s->n_subject_order; i-- > 0 && hr == CHY_S_OK;) {
-            int prop = s->subject_order[i];
-            hr = add_values(out, prop, r->subject.value[prop], s->enforce_name_lengths, err);
-        }
-        chy_name_close(out, mark);
+        hr = rebuild(r, s, enforce, out, err);
     }
-    chy_settings_unref(s);
+    if (s) chy_settings_unref(s);
     return hr == CHY_S_OK ? chy_buf_done(out, "subject", err) : hr;
 }
