@@ -5,7 +5,7 @@ set(CHY_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Chancery)
 file(RELATIVE_PATH CHY_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" CHY_PC_TO_PREFIX "${CHY_PC_TO_PREFIX}")
 
-foreach(program chanceryd chancery)
+foreach(program chanceryd chancery chancery-modtest)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

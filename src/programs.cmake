@@ -13,6 +13,9 @@ set_target_properties(chanceryd PROPERTIES ENABLE_EXPORTS OFF)
 add_executable(chancery ${CMAKE_SOURCE_DIR}/src/cli/main.c)
 target_link_libraries(chancery PRIVATE chy_cli chy_flags)
 
+add_executable(chancery-modtest ${CMAKE_SOURCE_DIR}/src/modtest/main.c)
+target_link_libraries(chancery-modtest PRIVATE chy_modtest chy_flags)
+
 # The client library for other programs: the public functions of chancery/client.h and no other name.
 file(GLOB client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/client/*.c)
 add_library(libchancery SHARED ${client_sources})

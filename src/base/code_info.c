@@ -1,4 +1,6 @@
 /* What each AD CS number is called, and how HTTP and the command line show it. */
+#include <strings.h>
+
 #include "base/base.h"
 #include "base/err.h"
 
@@ -220,4 +222,13 @@ const struct chy_code_info *chy_code_info(chy_hresult code)
         if (table[i].code == code) return &table[i];
     }
     return &unknown;
+}
+
+const struct chy_code_info *chy_code_by_name(const char *name)
+{
+    if (strncasecmp(name, "CHY_", 4) == 0) name += 4;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(table); i++) {
+        if (strcasecmp(table[i].name, name) == 0) return &table[i];
+    }
+    return NULL;
 }

@@ -45,5 +45,7 @@ struct chy_code_info {
 /* Never NULL: an unknown code gets the entry of E_FAIL's kind with its own number kept by the
  * caller. */
 const struct chy_code_info *chy_code_info(chy_hresult code);
+/* Without case, with or without CHY_ in front; NULL: there is none of that name. */
+const struct chy_code_info *chy_code_by_name(const char *name);
 
 #endif

@@ -13,6 +13,10 @@ static void log_text(void *self, chy_long severity, const char *text)
     size_t n = strnlen(text, sizeof(cut) - 1);
     memcpy(cut, text, n);
     cut[n] = 0;
+    if (i->ms->config.ops->log && !atomic_load(&i->ms->closed)) {
+        i->ms->config.ops->log(i->ms->config.ca, i->name, severity, cut);
+        return;
+    }
     chy_log((enum chy_log_level)severity, "module.log", "module", i->name, "text", cut, NULL);
 }
 

@@ -40,6 +40,8 @@ struct chy_engine_ops {
     chy_hresult (*get_setting)(void *ca, const char *location, const char *name, chy_variant *out);
     chy_hresult (*next_setting)(void *ca, const char *location, const char *after, chy_str *out);
     chy_hresult (*set_message)(void *request, const char *text);
+    /* What a module says to the log; NULL: it goes there. */
+    void (*log)(void *ca, const char *module, chy_long severity, const char *text);
 };
 
 /* Memory that crosses the border. */

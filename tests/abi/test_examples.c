@@ -135,18 +135,18 @@ static chy_hresult set_message(void *request, const char *text)
     return CHY_S_OK;
 }
 
-static const struct chy_engine_ops ops = {get_request_property,
-                                          get_request_attribute,
-                                          get_certificate_property,
-                                          set_certificate_property,
-                                          get_certificate_extension,
-                                          set_certificate_extension,
-                                          name_at,
-                                          name_at,
-                                          get_ca_property,
-                                          get_setting,
-                                          next_setting,
-                                          set_message};
+static const struct chy_engine_ops ops = {.get_request_property = get_request_property,
+                                          .get_request_attribute = get_request_attribute,
+                                          .get_certificate_property = get_certificate_property,
+                                          .set_certificate_property = set_certificate_property,
+                                          .get_certificate_extension = get_certificate_extension,
+                                          .set_certificate_extension = set_certificate_extension,
+                                          .extension_at = name_at,
+                                          .attribute_at = name_at,
+                                          .get_ca_property = get_ca_property,
+                                          .get_setting = get_setting,
+                                          .next_setting = next_setting,
+                                          .set_message = set_message};
 
 static struct chy_modules *modules;
 static const char *example_folder, *test_folder;

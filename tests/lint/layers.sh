@@ -17,6 +17,7 @@ BEGIN {
     allow["daemon"] = "base pki key store module ca net ocsp enrol admin daemon"
     allow["client"] = "base client"
     allow["cli"] = "base pki key store module ca client cli"
+    allow["modtest"] = "base pki key store module client ca modtest"
     third["openssl"] = "base pki key module ca net client daemon"
     third["sqlite3.h"] = "store"
     third["uv.h"] = "net"
