@@ -10,7 +10,11 @@ foreach(program chanceryd chancery chancery-modtest)
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endforeach()
+# Of the samples the sources are installed, and the first two for a first try.
 get_property(modules GLOBAL PROPERTY CHY_MODULES)
+get_property(samples GLOBAL PROPERTY CHY_SAMPLES)
+list(REMOVE_ITEM samples example-exit example-policy)
+list(REMOVE_ITEM modules ${samples})
 install(TARGETS ${modules} LIBRARY DESTINATION ${CHY_MODULE_INSTALL_DIR})
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/chancery DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
@@ -26,15 +30,15 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/conf/ChanceryConfig.cmake.in
   PATH_VARS CMAKE_INSTALL_INCLUDEDIR CHY_MODULE_INSTALL_DIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/conf/ChanceryConfig.cmake ${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake
-  DESTINATION ${CHY_PACKAGE_DIR} COMPONENT dev)
+  ${CMAKE_SOURCE_DIR}/conf/module.map DESTINATION ${CHY_PACKAGE_DIR} COMPONENT dev)
 
 configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.service.in ${CMAKE_BINARY_DIR}/conf/chancery.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.service DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/conf/chancery.sysusers DESTINATION lib/sysusers.d RENAME chancery.conf)
 configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.conf.example.in ${CMAKE_BINARY_DIR}/conf/chancery.conf.example @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/example-exit ${CMAKE_SOURCE_DIR}/modules/example-policy
-  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples FILES_MATCHING PATTERN "*.c" PATTERN "README.md")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.play" PATTERN "README.md")
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/exec/helpers DESTINATION ${CMAKE_INSTALL_LIBDIR}/chancery
   FILES_MATCHING PATTERN "chancery_module.*")
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/modules/exec/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/exec

@@ -20,6 +20,18 @@ extern "C" {
 #define CHY_MODULE_COPYRIGHT ""
 #endif
 
+/* CHY_IF_CONCURRENT: calls may overlap, and the state is for all of them: its locks are yours, and
+ * a refresh does not replace it. Define it in front of the include. */
+#ifndef CHY_MODULE_FLAGS
+#define CHY_MODULE_FLAGS 0
+#endif
+
+/* A function that answers GetProperty for names of your own: chy_hresult f(void *state, const char
+ * *name, char *out, size_t size); CHY_S_FALSE: no such name. Define it in front of the include. */
+#ifndef CHY_MODULE_PROPERTY
+#define CHY_MODULE_PROPERTY NULL
+#endif
+
 /* A module as its author described it. Of the four functions a policy has the first two. */
 typedef struct chy_module_class {
     const char *name, *version, *description, *copyright;
@@ -33,6 +45,7 @@ typedef struct chy_module_class {
     chy_hresult (*exit_notify)(chy_task *task, chy_long event);
     /* Frees what a state holds; called once per state, also if init failed. NULL: nothing to do. */
     void (*done)(const chy_host *host, void *state);
+    chy_hresult (*property)(void *state, const char *name, char *out, size_t size);
 } chy_module_class;
 
 typedef struct chy_module_object {
@@ -177,6 +190,7 @@ static inline chy_hresult chy_manage_get(void *self, const char *config, const c
                                          const char *name, chy_long flags, chy_variant *out)
 {
     const chy_module_object *o = (const chy_module_object *)self;
+    char own[256] = "";
     (void)config, (void)storage, (void)flags;
     if (!name) return CHY_E_INVALIDARG;
     if (!out) return CHY_E_POINTER;
@@ -190,7 +204,9 @@ static inline chy_hresult chy_manage_get(void *self, const char *config, const c
         if (chy_text_same(known[i][0], name))
             return chy_variant_give_text(&o->host, known[i][1], out);
     }
-    return CHY_S_FALSE;
+    if (!o->cls->property || !o->state) return CHY_S_FALSE;
+    chy_hresult hr = o->cls->property(o->state, name, own, sizeof own);
+    return hr == CHY_S_OK ? chy_variant_give_text(&o->host, own, out) : hr;
 }
 
 static inline chy_hresult chy_manage_set(void *self, const char *config, const char *storage,
@@ -206,7 +222,9 @@ static inline chy_hresult chy_manage_refresh(void *self, const char *config, con
     chy_module_object *o = (chy_module_object *)self;
     chy_long events = 0; /* what an exit module listens to is fixed at its start */
     (void)config, (void)storage;
-    return (flags & CHY_CMM_REFRESHONLY) && o->state ? chy_module_start(o, &events) : CHY_S_OK;
+    if (!(flags & CHY_CMM_REFRESHONLY) || !o->state) return CHY_S_OK;
+    if (o->cls->table->flags & CHY_IF_CONCURRENT) return CHY_S_FALSE; /* it may be in use */
+    return chy_module_start(o, &events);
 }
 
 static inline chy_hresult chy_manage_invoke(void *self, const char *method, const chy_variant *args,
@@ -384,7 +402,7 @@ static inline chy_hresult chy_module_create(const chy_module_class *cls, const c
 
 #define CHY_MODULE_HEADER(type, iface)                                                             \
     {                                                                                              \
-        sizeof(type), CHY_ABI_VERSION, iface, 0                                                    \
+        sizeof(type), CHY_ABI_VERSION, iface, CHY_MODULE_FLAGS                                     \
     }
 
 /* What both kinds of module have: stands behind a table chy_own_table and the four functions. */
@@ -410,7 +428,8 @@ static inline chy_hresult chy_module_create(const chy_module_class *cls, const c
                                                    pverify,                                        \
                                                    einit,                                          \
                                                    enotify,                                        \
-                                                   done};                                          \
+                                                   done,                                           \
+                                                   CHY_MODULE_PROPERTY};                           \
     static chy_hresult chy_own_create(const chy_host *host_, const char *class_, chy_object *out_) \
     {                                                                                              \
         return chy_module_create(&chy_own_class, host_, class_, out_);                             \

@@ -13,7 +13,8 @@ for file in bin/chanceryd bin/chancery include/chancery/module.h include/chancer
     'lib*/pkgconfig/chancery.pc' 'lib*/cmake/Chancery/ChanceryConfig.cmake' \
     lib/systemd/system/chancery.service lib/sysusers.d/chancery.conf \
     share/doc/chancery/chancery.conf.example share/doc/chancery/LICENSE \
-    share/doc/chancery/examples/example-exit/example_exit.c; do
+    share/doc/chancery/examples/example-exit.c share/doc/chancery/examples/policy-list.play \
+    bin/chancery-modtest; do
     find "$scratch/prefix" -path "*/$file" | grep -q . || fail "$file is not installed"
 done
 

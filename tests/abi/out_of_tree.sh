@@ -10,12 +10,12 @@ cmake --install "$build" --component dev --prefix "$scratch/prefix" >"$scratch/i
 PKG_CONFIG_PATH=$(dirname "$(find "$scratch/prefix" -name chancery.pc)")
 export PKG_CONFIG_PATH
 
-cp "$source/modules/example-exit/example_exit.c" "$scratch/plain"
+cp "$source/modules/examples/example-exit.c" "$scratch/plain"
 (
     cd "$scratch/plain"
     # shellcheck disable=SC2046
     cc -std=c11 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden $(pkg-config --cflags chancery) \
-        -o example-exit.so example_exit.c
+        -o example-exit.so example-exit.c
 )
 moduledir=$(pkg-config --variable=moduledir chancery)
 case $moduledir in
@@ -23,13 +23,13 @@ case $moduledir in
 *) echo "FAIL moduledir is $moduledir"; exit 1 ;;
 esac
 
-cp "$source/modules/example-policy/example_policy.c" "$source/tests/abi/both_policy.c" "$scratch/cmake"
+cp "$source/modules/examples/example-policy.c" "$source/tests/abi/both_policy.c" "$scratch/cmake"
 cp "$scratch/cmake/both_policy.c" "$scratch/cmake/both_policy.cc"
 cat >"$scratch/cmake/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.25)
 project(outside LANGUAGES C CXX)
 find_package(Chancery 0.1 REQUIRED)
-chancery_add_module(example-policy example_policy.c)
+chancery_add_module(example-policy example-policy.c)
 chancery_add_module(both-policy both_policy.cc)
 END
 cmake -S "$scratch/cmake" -B "$scratch/cmake/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" >"$scratch/cmake.log"
