@@ -8,9 +8,30 @@ enum { WORD_OCTETS = 39, LINE_MAX = 76, PLAIN_MAX = 60 };
 
 static bool is_plain(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (s[i] < 0x20 || s[i] > 0x7e) return false;
-    return n <= PLAIN_MAX && !strstr(s, "=?");
+    size_t word = 0;
+    for (size_t i = 0; i < n; i++) {
+        word = s[i] == ' ' ? 0 : word + 1;
+        if (s[i] < 0x20 || s[i] > 0x7e || word > PLAIN_MAX) return false;
+    }
+    bool edges = n && (s[0] == ' ' || s[n - 1] == ' ');
+    return !edges && !strstr(s, "=?") && !strstr(s, "  ");
+}
+
+/* RFC 5322 2.2.3: a line end may stand in front of a blank; the blank stays. */
+static void add_folded(struct kit_text *out, const char *s, size_t n, size_t column)
+{
+    for (size_t i = 0; i < n;) {
+        size_t word = 1;
+        while (i + word < n && s[i + word] != ' ')
+            word++;
+        if (i && s[i] == ' ' && word > 1 && column + word > LINE_MAX) {
+            kit_add_str(out, "\r\n");
+            column = 0;
+        }
+        kit_add(out, s + i, word);
+        column += word;
+        i += word;
+    }
 }
 
 /* RFC 2047 2: encoded words of at most 75 characters, none of which cuts a character in two; each
@@ -33,7 +54,7 @@ static void add_encoded(struct kit_text *out, const char *s, size_t n)
 static void add_words(struct kit_text *out, const char *s, size_t n)
 {
     if (is_plain(s, n))
-        kit_add(out, s, n);
+        add_folded(out, s, n, strlen("Subject: "));
     else
         add_encoded(out, s, n);
 }

@@ -11,7 +11,7 @@
 
 #include "mail.h"
 
-enum { LINE_MAX_OCTETS = 32768, MOST = 2000000, SPARE_LINES = 1000 };
+enum { LINE_MAX_OCTETS = 32768, LINE_READ = 1024, MOST = 2000000, SPARE_LINES = 1000 };
 #define FILE_NAME "reminders"
 #define TEMPORARY "reminders.new"
 
@@ -202,13 +202,25 @@ static void copy(char *out, size_t size, const char *s)
     snprintf(out, size, "%s", s);
 }
 
+/* With its end; 0: there is none. Most lines are short, so little is read at first. */
+static size_t read_line(const struct reminders *r, const struct entry *e, char *line)
+{
+    for (size_t want = LINE_READ; want < LINE_MAX_OCTETS; want *= 31) {
+        ssize_t got = pread(r->file.fd, line, want, e->offset);
+        const char *end = got > 0 ? memchr(line, '\n', (size_t)got) : NULL;
+        if (!end) continue;
+        size_t n = (size_t)(end - line) + 1;
+        line[n] = 0;
+        return n;
+    }
+    return 0;
+}
+
 static bool read_holder(const struct reminders *r, const struct entry *e, struct holder *h)
 {
     char *line = malloc(LINE_MAX_OCTETS), *f[8 + TO_MAX];
-    ssize_t got = line ? pread(r->file.fd, line, LINE_MAX_OCTETS - 1, e->offset) : -1;
     memset(h, 0, sizeof *h);
-    if (got > 0) line[got] = 0;
-    size_t n = got > 0 && strchr(line, '\n') ? fields_split(line, f, 8 + TO_MAX) : 0;
+    size_t n = line && read_line(r, e, line) ? fields_split(line, f, 8 + TO_MAX) : 0;
     bool ok = n >= 8 && strcmp(f[0], "+") == 0 && hash_of(f[1]) == e->hash;
     if (ok) {
         h->not_after = e->not_after;
@@ -242,7 +254,7 @@ chy_hresult reminders_learn(struct reminders *r, const struct holder *h)
     write_holder(&line, h);
     off_t offset = lseek(r->file.fd, 0, SEEK_END) + (r->file.torn ? 1 : 0);
     chy_hresult hr =
-        line.n < LINE_MAX_OCTETS - 1 ? journal_append(&r->file, &line) : CHY_ERROR_INVALID_DATA;
+        line.n < 31 * LINE_READ ? journal_append(&r->file, &line) : CHY_ERROR_INVALID_DATA;
     kit_text_free(&line);
     if (CHY_FAILED(hr)) return hr;
     r->lines++;
@@ -324,17 +336,25 @@ chy_hresult reminders_done(struct reminders *r, size_t at, const char *serial, u
     return hr;
 }
 
-static bool copy_line(const struct reminders *r, FILE *f, struct entry *e, int64_t *size)
+/* The line as it is, but for the time that was reminded of last; of a line that makes no sense
+ * nothing. */
+static bool copy_line(const struct reminders *r, FILE *f, struct entry *e, char *line,
+                      int64_t *size)
 {
-    struct holder h;
-    struct kit_text line = {0};
-    if (!read_holder(r, e, &h)) return true;
-    write_holder(&line, &h);
-    kit_add_str(&line, "\n");
-    bool ok = !line.failed && fwrite(line.p, 1, line.n, f) == line.n;
+    size_t n = read_line(r, e, line);
+    char *rest = line;
+    for (int i = 0; n && rest && i < 3; i++) {
+        rest = strchr(rest, ' ');
+        if (rest) rest++;
+    }
+    if (!n || !rest || strncmp(line, "+ ", 2) != 0) return true;
+    size_t head = (size_t)(rest - line), skip = strcspn(rest, " \n");
+    bool ok = fwrite(line, 1, head, f) == head;
+    int digits = fprintf(f, "%" PRIu32, e->last);
+    size_t tail = n - head - skip;
+    ok = ok && digits > 0 && fwrite(rest + skip, 1, tail, f) == tail;
     e->offset = *size;
-    *size += (int64_t)line.n;
-    kit_text_free(&line);
+    *size += (int64_t)(head + tail) + digits;
     return ok;
 }
 
@@ -343,16 +363,18 @@ static bool copy_all(const struct reminders *r, int fd, struct entry *v, size_t 
     int64_t size = 0;
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     FILE *f = own >= 0 ? fdopen(own, "a") : NULL;
-    bool ok = f != NULL;
+    char *line = malloc(LINE_MAX_OCTETS);
+    bool ok = f && line;
     if (!f && own >= 0) close(own);
     for (size_t i = 0; ok && i < r->n; i++) {
         if (r->v[i].dead) continue;
         v[*n] = r->v[i];
         int64_t before = size;
-        ok = copy_line(r, f, &v[*n], &size);
+        ok = copy_line(r, f, &v[*n], line, &size);
         if (size > before) ++*n;
     }
     if (f && fclose(f) != 0) ok = false;
+    free(line);
     return ok;
 }
 

@@ -167,6 +167,7 @@ static enum sent send_one(struct smtp *c, const struct settings *s, const char *
     curl_slist_free_all(list);
     if (code == CURLE_OK) return SENT;
     if (!c->error[0]) snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
+    (void)chy_text_one_line(c->error);
     return verdict(c);
 }
 

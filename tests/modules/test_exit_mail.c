@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -285,6 +286,9 @@ static void nothing_is_injected(void **state)
         "be folded",
         "right to left \xe2\x80\xae"
         "fdp.exe",
+        "plain words that are folded and not encoded, as nothing in them has to be, and many",
+        "      ",
+        "a                                                                                     b",
         "."};
     char dots[600];
     memset(dots, '.', sizeof dots - 1);
@@ -621,11 +625,72 @@ static void the_file_stays_small(void **state)
     assert_int_equal(lines_of("reminders"), 300);
     set_property("SerialNumber", "000005");
     assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
-    set_property("SerialNumber", "000010");
     fake.log[0] = 0;
     end(&o);
     o = start();
     assert_non_null(strstr(fake.log, "301 certificates have reminders to come"));
+    end(&o);
+}
+
+static void what_was_reminded_survives_the_tidying(void **state)
+{
+    (void)state;
+    char serial[20];
+    only_reminders("1");
+    ends_in(3600);
+    fake_cn(rq, "stays.example.test");
+    chy_object o = start();
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+    if (!sink_wait(1, 30)) fail_msg("%s", fake.log);
+    ends_in(100 * 86400);
+    for (int i = 0; i < 600; i++) {
+        snprintf(serial, sizeof serial, "%06x", i);
+        set_property("SerialNumber", serial);
+        assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+        assert_int_equal(tell(&o, CHY_EXITEVENT_CERTREVOKED), CHY_S_OK);
+    }
+    assert_int_equal(refresh(&o), CHY_S_OK);
+    for (int i = 0; i < 500 && lines_of("reminders") != 1; i++)
+        usleep(20000);
+    assert_int_equal(lines_of("reminders"), 1);
+    only_reminders("1 3599s");
+    assert_int_equal(refresh(&o), CHY_S_OK); /* what was read before the file was written anew */
+    if (!sink_wait(2, 30)) fail_msg("%s", fake.log);
+    end(&o);
+    o = start();
+    usleep(300000);
+    end(&o);
+    assert_int_equal(sink_count(), 2);
+    assert_string_equal(header(sink_mail(1), "Message-ID"),
+                        "<reminder.00ab12.3599@ca.example.test>");
+    assert_string_equal(sink_mail(1)->to, "holder@example.test");
+    assert_non_null(strstr(header(sink_mail(1), "Subject"), "stays.example.test ends in"));
+}
+
+/* What cannot be remembered is not done: the engine comes again with it. */
+static void the_disk_is_full(void **state)
+{
+    (void)state;
+    struct rlimit all, little = {100, RLIM_INFINITY};
+    only_reminders("10");
+    fake_set_text("DigestMinutes", "60");
+    ends_in(100 * 86400);
+    chy_object o = start();
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    set_property("SerialNumber", "02");
+    for (int i = 0; i < 3; i++)
+        assert_true(CHY_FAILED(tell(&o, CHY_EXITEVENT_CERTISSUED)));
+    little = all;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    assert_int_equal(lines_of("reminders"), 1);
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+    assert_int_equal(lines_of("reminders"), 2);
+    end(&o);
+    fake.log[0] = 0;
+    o = start();
+    assert_non_null(strstr(fake.log, "2 certificates have reminders to come"));
     end(&o);
 }
 
@@ -724,9 +789,12 @@ int main(void)
                                        T(reminders_wait_for_the_server),
                                        T(a_torn_line_is_passed_over),
                                        T(the_file_stays_small),
+                                       T(what_was_reminded_survives_the_tidying),
+                                       T(the_disk_is_full),
                                        T(one_folder_one_owner),
                                        T(digests),
                                        T(a_digest_goes_on_beside_one_who_cannot_get_it)};
     signal(SIGPIPE, SIG_IGN); /* as the daemon has it */
+    signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
