@@ -86,6 +86,18 @@ static void read_common_name(const struct chy_ca *ca, struct chy_buf *out)
     chy_name_to_text(subject, out);
 }
 
+/* What stays the same while the CA is renewed. */
+static chy_hresult make_event_prefix(struct chy_ca *ca, struct chy_err *err)
+{
+    uint8_t hash[32];
+    unsigned n = 0;
+    const struct chy_buf *first = &ca->authority[0]->cert_der;
+    if (EVP_Digest(first->p, first->n, hash, &n, EVP_sha256(), NULL) != 1)
+        return chy_fail_openssl(err, CHY_E_OUTOFMEMORY, "CA: its certificate cannot be digested");
+    chy_hex_cstr(ca->event_prefix, chy_span_of(hash, 8));
+    return CHY_S_OK;
+}
+
 static chy_hresult make_names(struct chy_ca *ca, struct chy_err *err)
 {
     struct chy_buf b;
@@ -204,6 +216,7 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
     if (hr == CHY_S_OK) hr = chy_config_load(ca->store, &ca->config, err);
     if (hr == CHY_S_OK) hr = load_authorities(ca, err);
     if (hr == CHY_S_OK) hr = make_names(ca, err);
+    if (hr == CHY_S_OK) hr = make_event_prefix(ca, err);
     if (hr == CHY_S_OK) hr = chy_settings_make(ca, &ca->settings, err);
     if (hr == CHY_S_OK) hr = make_modules(ca, err);
     if (hr == CHY_S_OK) hr = chy_health_start(ca, err);
@@ -350,10 +363,10 @@ void chy_ca_counters(struct chy_ca *ca, struct chy_ca_counters *out)
     out->failed = atomic_load(&ca->failed);
     out->refused = atomic_load(&ca->refused);
     out->lint_errors = atomic_load(&ca->lint_errors);
-    out->outbox_backlog = atomic_load(&ca->outbox_backlog);
     for (size_t i = 0; i < ca->n_exits; i++) {
         out->exit_calls += atomic_load(&ca->exits[i].calls);
         out->exit_failures += atomic_load(&ca->exits[i].failures);
+        out->outbox_backlog += atomic_load(&ca->exits[i].backlog);
     }
     ca->store->ops->counters(ca->store, &out->commits, &out->records);
     out->queue_length = (uint32_t)chy_workers_queued(ca->workers);

@@ -7,6 +7,7 @@
 
 #include "ca/authority.h"
 #include "ca/crl_plan.h"
+#include "ca/exit.h"
 #include "ca/request.h"
 #include "ca/revocation.h"
 #include "ca/urls.h"
@@ -51,6 +52,7 @@ struct chy_settings {
     char *exits[CHY_CA_MAX_EXITS];     /* ExitModules/Active */
     size_t n_exits;
     unsigned module_timeout_ms;
+    int64_t exit_retry_s, exit_give_up_s; /* ExitRetrySeconds, ExitGiveUpHours */
     enum chy_binding binding;
     uint8_t fingerprint[8];     /* of the whole configuration */
     char *signed_attributes[8]; /* SignedAttributes */
@@ -58,14 +60,6 @@ struct chy_settings {
 };
 
 struct chy_config; /* config.c: the tree */
-
-struct chy_exit_slot {
-    char *name;
-    struct chy_instance *instance; /* NULL: not loaded */
-    chy_long mask;
-    char error[480];
-    _Atomic uint64_t calls, failures;
-};
 
 struct chy_ca {
     char *dir, *host, *module_dir;
@@ -83,6 +77,7 @@ struct chy_ca {
     atomic_size_t n_authorities;
     pthread_mutex_t renew_lock;
     char *name, *sanitized, *short_name, *config_string;
+    char event_prefix[17]; /* of EventID: which CA, for ever */
 
     struct chy_modules *modules;
     struct chy_instance *policy;
@@ -101,19 +96,13 @@ struct chy_ca {
     size_t n_busy, busy_cap;
     bool closing;
 
-    /* exit dispatcher */
-    pthread_t dispatcher;
-    bool dispatcher_runs;
-    struct chy_queue exit_queue;
-    struct chy_node *exit_taken; /* from the queue, not yet told */
-    struct chy_node exit_wake;   /* in the queue: look into the outbox */
-    atomic_bool exit_wake_queued;
-    int64_t crossing, n_crossing; /* told, to be crossed off with one record: from here, so many */
-    int64_t crossing_since;       /* monotonic */
-    atomic_bool exit_behind;      /* the queue was full: the rest is read from the outbox */
-    _Atomic int64_t exit_done_seq;
-    _Atomic uint64_t outbox_backlog;
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
+    /* answers that synchronous exit modules hold back */
+    pthread_t sync_thread;
+    bool sync_runs, sync_stops; /* sync_stops under sync_lock */
+    pthread_mutex_t sync_lock;
+    pthread_cond_t sync_wake;
+    atomic_size_t n_held;
 
     struct chy_publisher *publisher;
     struct chy_ocsp_signers *ocsp_signers;
@@ -187,6 +176,7 @@ CHY_MUST_USE chy_hresult chy_config_check(const char *path, const char *json, st
 /* modules_of_ca.c */
 void chy_ca_load_modules(struct chy_ca *ca);
 void chy_ca_close_modules(struct chy_ca *ca);
+void chy_ca_pause_modules(struct chy_ca *ca); /* as Modules/NAME/Paused has it now */
 chy_hresult chy_module_get_setting(void *ca, const char *location, const char *name,
                                    chy_variant *out);
 chy_hresult chy_module_next_setting(void *ca, const char *location, const char *after,
@@ -220,16 +210,15 @@ void chy_dry_run_outcome(const struct chy_request *r, struct chy_outcome *o);
 void chy_officer_run(struct chy_request *r, struct chy_worker *w);
 /* settle.c: intents that a stop left behind */
 CHY_MUST_USE chy_hresult chy_settle(struct chy_ca *ca, struct chy_err *err);
-/* outbox.c */
+/* outbox.c, exit_cross.c, exit_tell.c */
 CHY_MUST_USE chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err);
 void chy_outbox_stop(struct chy_ca *ca);
-void chy_outbox_replace(struct chy_ca *ca); /* the dispatcher is stuck in a module: start another */
 void chy_outbox_owe(struct chy_request *r); /* fills r->owed from the exits' masks */
 /* Fills owed[CHY_CA_MAX_EXITS] with the modules that want the event. */
 size_t chy_outbox_owe_event(const struct chy_ca *ca, int32_t event, struct chy_owed *owed);
-/* n events were committed that no request on its way carries: the dispatcher reads them. Thread:
+/* The event was committed, and no request on its way carries it: the dispatchers read it. Thread:
  * any. */
-void chy_outbox_behind(struct chy_ca *ca, size_t n);
+void chy_outbox_behind(struct chy_ca *ca, int32_t event);
 void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
 void chy_outbox_healed(
     struct chy_ca *ca); /* storage works again: what could not be crossed off is */

@@ -60,7 +60,9 @@ static const struct known known_settings[] = {
     {"EKUOIDsForPublishExpiredCertInCRL", LIST,
      "[\"1.3.6.1.5.5.7.3.3\",\"1.3.6.1.4.1.311.61.1.1\"]", 0, 0, NULL},
     {"EnforceX500NameLengths", NUMBER, "1", 0, 1, NULL},
+    {"ExitGiveUpHours", NUMBER, "72", 1, 8760, NULL},
     {"ExitModules/Active", LIST, "[\"exit-publish\"]", 0, 0, NULL},
+    {"ExitRetrySeconds", NUMBER, "300", 1, 86400, NULL},
     {"KeyBlocklist", LIST, "[]", 0, 0, NULL},
     {"KeyBlocklistFile", TEXT, "\"\"", 0, 0, NULL},
     {"ModuleBinding", CHOICE, "\"auto\"", 0, 0, "auto|direct|late"},
@@ -89,12 +91,31 @@ static const struct known known_settings[] = {
     {"ValidityPeriodUnits", NUMBER, "1", 1, 100000, NULL},
 };
 
-static const struct known *find_known(const char *path)
+/* Modules/NAME/…: how the engine treats a module, apart from what the module reads itself. */
+static const struct known of_each_module[] = {
+    {"Host", CHOICE, "\"daemon\"", 0, 0, "daemon|process"},
+    {"MemoryMB", NUMBER, "256", 16, 65536, NULL},
+    {"Network", NUMBER, "0", 0, 1, NULL},
+    {"Paused", NUMBER, "0", 0, 1, NULL},
+    {"Synchronous", NUMBER, "0", 0, 1, NULL},
+    {"User", TEXT, "\"\"", 0, 0, NULL},
+};
+
+static const struct known *find_in(const struct known *table, size_t n, const char *path)
 {
-    for (size_t i = 0; i < CHY_ARRAY_LEN(known_settings); i++) {
-        if (strcasecmp(known_settings[i].path, path) == 0) return &known_settings[i];
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(table[i].path, path) == 0) return &table[i];
     }
     return NULL;
+}
+
+static const struct known *find_known(const char *path)
+{
+    const char *name = strncasecmp(path, "Modules/", 8) == 0 ? path + 8 : NULL;
+    const char *slash = name ? strchr(name, '/') : NULL;
+    if (slash && slash > name)
+        return find_in(of_each_module, CHY_ARRAY_LEN(of_each_module), slash + 1);
+    return find_in(known_settings, CHY_ARRAY_LEN(known_settings), path);
 }
 
 /* First entry that is not below path in the order of strcasecmp. */

@@ -397,7 +397,7 @@ static chy_hresult write_records(struct run *run, bool is_new)
     }
     chy_free(w);
     if (hr == CHY_S_OK)
-        chy_outbox_behind(ca, n_owed);
+        chy_outbox_behind(ca, is_new ? CHY_EXITEVENT_CRLISSUED : 0);
     else
         chy_health_store_failed(ca, run->err);
     (void)CHY_FAULT("crl.after_record");

@@ -224,14 +224,11 @@ void chy_intake_expired(void *request, void *arg)
     struct chy_request *r = request;
     struct chy_ca *ca = arg;
     chy_health_check_policy(ca);
-    if (!r || r->on_worker) { /* a call that nothing waits for: whichever thread it was */
+    if (!r || r->on_worker) { /* a call that nothing waits for: it may have been a worker's */
         chy_workers_replace(ca->workers);
         return;
     }
-    if (!r->worker) { /* an exit module: the event stays owed */
-        chy_outbox_replace(ca);
-        return;
-    }
+    if (!r->worker) return; /* an exit module's dispatcher: the event stays owed */
     chy_worker_retire(r->worker);
     chy_workers_replace(ca->workers);
     r->worker = NULL;

@@ -99,19 +99,81 @@ static void load_policy(struct chy_ca *ca, const struct chy_settings *s)
     chy_log(CHY_LOG_LEVEL_ERROR, "policy.unusable", "ca", chy_ca_name(ca), "error", err.text, NULL);
 }
 
+/* Modules/NAME/KEY of a module, where NAME is what it calls itself. */
+static bool is_on(struct chy_ca *ca, const char *module, const char *key)
+{
+    char path[256];
+    struct chy_buf json;
+    chy_buf_init(&json, 256);
+    snprintf(path, sizeof(path), "Modules/%s/%s", module, key);
+    bool on = chy_config_value(ca->config, path, &json, NULL) == CHY_S_OK && json.n == 1 &&
+              json.p[0] == '1';
+    chy_buf_free(&json);
+    return on;
+}
+
+static const char *own_name(const struct chy_exit_slot *slot, struct chy_instance_info *info)
+{
+    if (!slot->instance) return slot->name;
+    chy_instance_info(slot->instance, info);
+    return info->name;
+}
+
+void chy_ca_pause_modules(struct chy_ca *ca)
+{
+    for (size_t i = 0; i < ca->n_exits; i++) {
+        struct chy_instance_info info;
+        struct chy_exit_slot *slot = &ca->exits[i];
+        bool paused = is_on(ca, own_name(slot, &info), "Paused");
+        if (atomic_exchange(&slot->paused, paused) != paused) chy_exit_wake(slot);
+    }
+}
+
+/* What a module asks for is kept, so that events are owed to it while it cannot be loaded. */
+static void remember_mask(struct chy_ca *ca, struct chy_exit_slot *slot, bool loaded)
+{
+    char path[256];
+    uint8_t be[4] = {(uint8_t)((uint32_t)slot->mask >> 24), (uint8_t)((uint32_t)slot->mask >> 16),
+                     (uint8_t)((uint32_t)slot->mask >> 8), (uint8_t)slot->mask};
+    struct chy_buf old;
+    struct chy_err err = {0};
+    chy_buf_init(&old, 64);
+    snprintf(path, sizeof(path), "exit/%s/mask", slot->name);
+    bool known = ca->store->ops->meta(ca->store, path, &old, &err) == CHY_S_OK && old.n == 4;
+    if (!loaded && known)
+        slot->mask = (chy_long)((uint32_t)old.p[0] << 24 | (uint32_t)old.p[1] << 16 |
+                                (uint32_t)old.p[2] << 8 | old.p[3]);
+    if (loaded && !ca->throwaway && (!known || memcmp(old.p, be, 4) != 0)) {
+        struct chy_write w = {.kind = CHY_WRITE_META, .path = path, .value = CHY_SPAN(be)};
+        if (chy_store_write_wait(ca->store, &w, &err) != CHY_S_OK)
+            chy_log(CHY_LOG_LEVEL_WARNING, "exit.mask", "error", err.text, NULL);
+    }
+    chy_buf_free(&old);
+}
+
 static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const char *name)
 {
     struct chy_exit_slot *slot = &ca->exits[ca->n_exits++];
     struct chy_err err = {0};
+    struct chy_instance_info info;
+    pthread_mutex_init(&slot->lock, NULL);
+    slot->ca = ca;
+    slot->last_success = CHY_TIME_DEFAULT;
     slot->name = chy_strdup(name);
     chy_hresult hr = slot->name
                          ? chy_exit_open(ca->modules, name, NULL, s->binding, &slot->instance, &err)
                          : chy_fail_nomem(&err, name);
     if (hr == CHY_S_OK)
         hr = chy_exit_initialize(slot->instance, ca->config_string, &slot->mask, &err);
+    if (hr == CHY_S_OK) {
+        slot->synchronous = is_on(ca, own_name(slot, &info), "Synchronous");
+        atomic_store(&slot->paused, is_on(ca, own_name(slot, &info), "Paused"));
+    } else if (slot->instance) {
+        chy_instance_free(slot->instance);
+        slot->instance = NULL;
+    }
+    if (slot->name) remember_mask(ca, slot, hr == CHY_S_OK);
     if (hr == CHY_S_OK) return;
-    if (slot->instance) chy_instance_free(slot->instance);
-    slot->instance = NULL;
     snprintf(slot->error, sizeof(slot->error), "%s", err.text);
     chy_log(CHY_LOG_LEVEL_ERROR, "exit.unusable", "ca", chy_ca_name(ca), "module", name, "error",
             err.text, NULL);
@@ -144,9 +206,8 @@ void chy_ca_close_modules(struct chy_ca *ca)
     struct chy_err err = {0};
     for (size_t i = 0; i < ca->n_exits; i++) {
         if (ca->exits[i].instance) chy_instance_free(ca->exits[i].instance);
-        chy_free(ca->exits[i].name);
+        ca->exits[i].instance = NULL;
     }
-    ca->n_exits = 0;
     if (ca->policy) {
         if (!(atomic_load(&ca->trouble) & CHY_TROUBLE_POLICY) &&
             chy_policy_shut_down(ca->policy, &err) != CHY_S_OK) {

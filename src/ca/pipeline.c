@@ -115,8 +115,16 @@ static void final_done(struct chy_write *w, void *arg)
     count_outcome(r->ca, r->disposition);
     log_outcome(r);
     r->first_seq = w->outbox_seq;
-    if (r->n_owed) chy_outbox_give(r);
-    chy_pipeline_finish(r);
+    if (!r->n_owed) {
+        chy_pipeline_finish(r);
+    } else if (!r->ca->sync_runs) {
+        chy_outbox_give(r);
+        chy_pipeline_finish(r);
+    } else {
+        chy_exit_hold(r, chy_pipeline_finish);
+        chy_outbox_give(r);
+        chy_exit_held(r);
+    }
 }
 
 static int32_t event_of(int32_t disposition)

@@ -306,6 +306,8 @@ static chy_hresult get_request_property(void *request, enum chy_asker asker, con
     struct chy_request *r = request;
     bool known;
     if (strncasecmp(name, "Request.", 8) == 0) name += 8;
+    if (asker == CHY_ASKER_EXIT && strncasecmp(name, "Event", 5) == 0)
+        return chy_event_property(r->ca, &r->told, name, type, out);
     chy_hresult hr =
         get_from(request_props, CHY_ARRAY_LEN(request_props), r, asker, name, type, out, &known);
     if (known) return hr;

@@ -310,10 +310,23 @@ static enum match match_name(const char *known, enum suffixes suffixes, const ch
     return *rest ? BAD_INDEX : MATCH;
 }
 
+/* What a module is being told at context 0. */
+static chy_hresult event_property(struct chy_ca *ca, const char *location, const char *name,
+                                  chy_long type, chy_variant *out)
+{
+    struct chy_exit_slot *slot = chy_exit_of_location(ca, location);
+    if (!slot) return CHY_CERTSRV_E_PROPERTY_EMPTY;
+    pthread_mutex_lock(&slot->lock);
+    struct chy_told now = slot->now;
+    pthread_mutex_unlock(&slot->lock);
+    return chy_event_property(ca, &now, name, type, out);
+}
+
 chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,
                          const char *name, chy_long type, chy_variant *out)
 {
     struct asked a = {.ca = ca, .request = r, .location = location};
+    if (strncasecmp(name, "Event", 5) == 0) return event_property(ca, location, name, type, out);
     for (size_t i = 0; i < CHY_ARRAY_LEN(ca_props); i++) {
         int32_t index = -1;
         enum match m = match_name(ca_props[i].name, ca_props[i].suffixes, name, &index, &a.shard);

@@ -66,6 +66,7 @@ static void request_reset(struct chy_request *r)
     r->revoked_when = r->revoked_effective_when = CHY_TIME_DEFAULT;
     r->revoked_reason = r->shard = 0;
     r->policy_message[0] = r->message[0] = 0;
+    r->told = (struct chy_told){0};
     r->status = CHY_S_OK;
     chy_evidence_reset(&r->evidence);
     r->received = 0;

@@ -8,6 +8,7 @@
 
 #include "ca/ca.h"
 #include "ca/evidence.h"
+#include "ca/exit.h"
 #include "ca/worker.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
@@ -119,6 +120,10 @@ struct chy_request {
     int32_t event;             /* CHY_EXITEVENT_* that the final row fires; 0: none */
     struct chy_node exit_node; /* the dispatcher's queue */
     int64_t first_seq;         /* outbox number of owed[0]; the others follow */
+    int64_t live_seq;          /* which of them its dispatcher tells from memory */
+    struct chy_told told;      /* what it is being told of */
+    atomic_uint held;          /* by how many synchronous exit modules, and by the pipeline */
+    void (*release)(struct chy_request *r); /* once nobody holds it */
 
     /* officers' changes */
     const char *new_ext_oid;

@@ -170,7 +170,7 @@ static void written(struct chy_ca *ca, const struct change *c)
     (void)CHY_FAULT("revoke.after_commit");
     changed(ca, c->revocation.serial);
     log_change(ca, &c->revocation);
-    chy_outbox_behind(ca, c->write.n_owed);
+    chy_outbox_behind(ca, CHY_EXITEVENT_CERTREVOKED);
 }
 
 /* ---- one ---- */

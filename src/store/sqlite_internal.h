@@ -86,6 +86,7 @@ enum chy_sql {
     CHY_SQL_EVIDENCE_ADD,
     CHY_SQL_OUTBOX_ADD,
     CHY_SQL_OUTBOX_REMOVE,
+    CHY_SQL_OUTBOX_ASIDE,
     CHY_SQL_CONFIG_HISTORY,
     CHY_SQL_CONFIG_SET,
     CHY_SQL_CONFIG_REMOVE,
@@ -95,7 +96,13 @@ enum chy_sql {
     CHY_SQL_GET_INTENT,
     CHY_SQL_GET_SERIAL,
     CHY_SQL_INTENTS,
-    CHY_SQL_OUTBOX,
+    CHY_SQL_OUTBOX_STRAIGHT,
+    CHY_SQL_OUTBOX_DUE,
+    CHY_SQL_OUTBOX_SET_ASIDE,
+    CHY_SQL_OUTBOX_FAILED,
+    CHY_SQL_OUTBOX_ALL,
+    CHY_SQL_OUTBOX_COUNTS,
+    CHY_SQL_OUTBOX_COUNT_STRAIGHT,
     CHY_SQL_CONFIG,
     CHY_SQL_META,
     CHY_SQL_LAST_ID,
@@ -199,13 +206,18 @@ chy_hresult chy_sqlite_get_by_serial(struct chy_store *s, struct chy_span serial
                                      struct chy_arena *a, struct chy_row *out, struct chy_err *err);
 chy_hresult chy_sqlite_intents(struct chy_store *s, bool (*cb)(const struct chy_intent *, void *),
                                void *arg, struct chy_err *err);
-chy_hresult chy_sqlite_outbox(struct chy_store *s, int64_t after, struct chy_arena *a,
-                              struct chy_outbox_entry *out, size_t *n, struct chy_err *err);
 chy_hresult chy_sqlite_config(struct chy_store *s,
                               bool (*cb)(const char *path, struct chy_span json, void *arg),
                               void *arg, struct chy_err *err);
 chy_hresult chy_sqlite_meta(struct chy_store *s, const char *path, struct chy_buf *value,
                             struct chy_err *err);
+
+/* ---- sqlite_outbox.c ---- */
+chy_hresult chy_sqlite_outbox(struct chy_store *s, const struct chy_outbox_query *q,
+                              struct chy_arena *a, struct chy_outbox_entry *out, size_t *n,
+                              struct chy_err *err);
+chy_hresult chy_sqlite_outbox_counts(struct chy_store *s, const char *module, bool straight,
+                                     struct chy_outbox_counts *out, struct chy_err *err);
 
 /* ---- sqlite_query.c ---- */
 chy_hresult chy_sqlite_query(struct chy_store *s, const struct chy_query *q, chy_row_cb cb,

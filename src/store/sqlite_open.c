@@ -244,6 +244,7 @@ static const struct chy_store_ops sqlite_ops = {
     .query = chy_sqlite_query,
     .intents = chy_sqlite_intents,
     .outbox = chy_sqlite_outbox,
+    .outbox_counts = chy_sqlite_outbox_counts,
     .config = chy_sqlite_config,
     .meta = chy_sqlite_meta,
     .count = chy_sqlite_count,

@@ -199,44 +199,6 @@ chy_hresult chy_sqlite_intents(struct chy_store *base,
     return hr == CHY_S_FALSE ? CHY_S_OK : hr;
 }
 
-chy_hresult chy_sqlite_outbox(struct chy_store *base, int64_t after, struct chy_arena *a,
-                              struct chy_outbox_entry *out, size_t *n, struct chy_err *err)
-{
-    struct chy_sqlite *s = (struct chy_sqlite *)base;
-    struct chy_err local = {.code = CHY_S_OK};
-    struct chy_err *e = err ? err : &local;
-    size_t max = *n;
-    int rc = SQLITE_DONE;
-    chy_hresult hr = CHY_S_OK;
-    *n = 0;
-    struct chy_conn *c = chy_reader_take(s, e);
-    if (!c) return e->code;
-    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_OUTBOX, e);
-    if (!st) {
-        hr = e->code;
-        goto out;
-    }
-    sqlite3_bind_int64(st, 1, after);
-    sqlite3_bind_int64(st, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
-    while (hr == CHY_S_OK && *n < max && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct chy_outbox_entry *entry = &out[*n];
-        entry->seq = sqlite3_column_int64(st, 0);
-        entry->request_id = sqlite3_column_int(st, 1);
-        entry->event = sqlite3_column_int(st, 2);
-        entry->module = chy_arena_strdup(a, (const char *)sqlite3_column_text(st, 3));
-        if (entry->module)
-            ++*n;
-        else
-            hr = chy_fail_nomem(e, "the outbox");
-    }
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        hr = chy_conn_fail(c->db, s->path, "reading the outbox", e);
-    sqlite3_reset(st);
-out:
-    chy_reader_give(s, c, hr);
-    return hr;
-}
-
 chy_hresult chy_sqlite_config(struct chy_store *base,
                               bool (*cb)(const char *path, struct chy_span json, void *arg),
                               void *arg, struct chy_err *err)

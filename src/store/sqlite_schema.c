@@ -30,6 +30,11 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
 #define HISTORY                                                                                    \
     "request_id,serial,issuer_index,shard,disposition,reason,revoked_when,effective_when,"         \
     "invalidity_when,crl_flags,author,message"
+#define OUTBOX                                                                                     \
+    "SELECT seq,request_id,event,module,occurred,attempts,next_try,first_failed,failed_when,error" \
+    " FROM outbox"
+#define OF_BOTH " AND (?2 IS NULL OR module=?2) AND (?3=0 OR request_id=?3)"
+#define IN_ORDER " ORDER BY seq LIMIT ?5"
 #define REVOKED                                                                                    \
     "id,serial,disposition,revoked_reason,crl_flags,revoked_when,revoked_effective_when,"          \
     "invalidity_when,not_after"
@@ -91,8 +96,13 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         " WHERE last IS NULL OR last<(?1<<16)+65535",
     [CHY_SQL_EVIDENCE] = "SELECT rank,decided_when,packed FROM evidence"
                          " WHERE rank BETWEEN ?1<<16 AND (?1<<16)+65535 ORDER BY rank",
-    [CHY_SQL_OUTBOX_ADD] = "INSERT INTO outbox(seq,request_id,event,module) VALUES(?,?,?,?)",
-    [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?",
+    [CHY_SQL_OUTBOX_ADD] =
+        "INSERT INTO outbox(seq,request_id,event,module,occurred) VALUES(?,?,?,?,?)",
+    /* One alone goes whatever was said of it. */
+    [CHY_SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ?1 AND ?2 AND module=?3"
+                              " AND (next_try IS NULL OR ?1=?2)",
+    [CHY_SQL_OUTBOX_ASIDE] = "UPDATE outbox SET attempts=?2,next_try=?3,first_failed=?4,"
+                             "failed_when=?5,error=?6 WHERE seq=?1",
     [CHY_SQL_CONFIG_HISTORY] =
         "INSERT INTO config_history(path,old_value,new_value,author,changed_when)"
         " VALUES(?1,(SELECT value FROM config WHERE path=?1),?2,?3,?4)",
@@ -106,8 +116,24 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_GET_INTENT] = "SELECT " CHY_SQL_ROW " FROM intent WHERE id=?",
     [CHY_SQL_GET_SERIAL] = "SELECT " CHY_SQL_ROW " FROM request WHERE serial=?",
     [CHY_SQL_INTENTS] = "SELECT " CHY_SQL_ROW ",tbs FROM intent WHERE id>? ORDER BY id LIMIT 1",
-    [CHY_SQL_OUTBOX] =
-        "SELECT seq,request_id,event,module FROM outbox WHERE seq>? ORDER BY seq LIMIT ?",
+    [CHY_SQL_OUTBOX_STRAIGHT] = OUTBOX " WHERE seq>?1 AND module=?2 AND next_try IS NULL" IN_ORDER,
+    [CHY_SQL_OUTBOX_DUE] =
+        OUTBOX " WHERE module=?2 AND failed_when IS NULL AND next_try<=?4"
+               " AND seq>?1 AND NOT EXISTS(SELECT 1 FROM outbox b"
+               " WHERE b.module=?2 AND b.failed_when IS NULL"
+               " AND b.next_try IS NOT NULL AND b.seq<outbox.seq"
+               " AND b.request_id=outbox.request_id AND b.request_id<>0)" IN_ORDER,
+    [CHY_SQL_OUTBOX_SET_ASIDE] = OUTBOX " WHERE seq>?1 AND failed_when IS NULL"
+                                        " AND next_try IS NOT NULL" OF_BOTH IN_ORDER,
+    [CHY_SQL_OUTBOX_FAILED] = OUTBOX
+    " WHERE seq>?1 AND failed_when IS NOT NULL AND next_try IS NOT NULL" OF_BOTH IN_ORDER,
+    [CHY_SQL_OUTBOX_ALL] = OUTBOX " WHERE seq>?1" OF_BOTH IN_ORDER,
+    [CHY_SQL_OUTBOX_COUNTS] = "SELECT count(*) FILTER(WHERE failed_when IS NULL),"
+                              "count(*) FILTER(WHERE failed_when IS NOT NULL),"
+                              "min(next_try) FILTER(WHERE failed_when IS NULL)"
+                              " FROM outbox WHERE module=? AND next_try IS NOT NULL",
+    [CHY_SQL_OUTBOX_COUNT_STRAIGHT] =
+        "SELECT count(*) FROM outbox WHERE module=? AND next_try IS NULL",
     [CHY_SQL_CONFIG] = "SELECT path,value FROM config ORDER BY path",
     [CHY_SQL_META] = "SELECT value FROM meta WHERE path=?",
     [CHY_SQL_LAST_ID] = "SELECT max((SELECT coalesce(max(id),0) FROM request),"
@@ -156,6 +182,12 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     "CREATE INDEX request_revoked ON request(standing,revoked_when)"                               \
     " WHERE revoked_when IS NOT NULL"
 
+#define OUTBOX_LATER                                                                               \
+    ",occurred INTEGER,attempts INTEGER NOT NULL DEFAULT 0,next_try INTEGER,"                      \
+    "first_failed INTEGER,failed_when INTEGER,error TEXT"
+#define OUTBOX_INDEX                                                                               \
+    "CREATE INDEX outbox_aside ON outbox(module,failed_when,next_try) WHERE next_try IS NOT NULL"
+
 /* A new database gets its tables as they are now: every column that is added later is a reading of
  * the whole schema, and a throwaway waits for it. */
 static const char *const tables_now[] = {
@@ -167,7 +199,8 @@ static const char *const tables_now[] = {
     REVOKED_INDEX, "CREATE TABLE intent(" ROW_DEFINITION ",tbs BLOB NOT NULL" ROW_LATER ") STRICT",
     "CREATE UNIQUE INDEX intent_serial ON intent(serial) WHERE serial IS NOT NULL",
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,"
-    "event INTEGER NOT NULL,module TEXT NOT NULL) STRICT",
+    "event INTEGER NOT NULL,module TEXT NOT NULL" OUTBOX_LATER ") STRICT",
+    OUTBOX_INDEX,
     "CREATE TABLE config(rank INTEGER PRIMARY KEY,path TEXT NOT NULL UNIQUE,value TEXT NOT NULL)"
     " STRICT",
     "CREATE TABLE config_history(change INTEGER PRIMARY KEY,path TEXT NOT NULL,old_value TEXT,"
@@ -213,16 +246,26 @@ static const char *const tables_5[] = {
     " STRICT",
     NULL};
 
+static const char *const columns_6[] = {ADD_TO("outbox", "occurred INTEGER"),
+                                        ADD_TO("outbox", "attempts INTEGER NOT NULL DEFAULT 0"),
+                                        ADD_TO("outbox", "next_try INTEGER"),
+                                        ADD_TO("outbox", "first_failed INTEGER"),
+                                        ADD_TO("outbox", "failed_when INTEGER"),
+                                        ADD_TO("outbox", "error TEXT"),
+                                        OUTBOX_INDEX,
+                                        NULL};
+
 /* since: the version with which it came; a file of an older one gets it. A new file gets what is
  * not only for old ones. */
-enum { VERSION = 5 };
-#define SET_VERSION "PRAGMA user_version=5"
+enum { VERSION = 6 };
+#define SET_VERSION "PRAGMA user_version=6"
 static const struct {
     int since;
     bool new_too;
     const char *const *sql;
 } steps[] = {{1, true, tables_now}, {2, true, chy_sql_views},     {3, false, columns_3},
-             {3, true, tables_3},   {4, true, chy_sql_views_crl}, {5, true, tables_5}};
+             {3, true, tables_3},   {4, true, chy_sql_views_crl}, {5, true, tables_5},
+             {6, false, columns_6}};
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };

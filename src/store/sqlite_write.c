@@ -123,6 +123,7 @@ static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w, int32_t 
         sqlite3_bind_int(st, 2, request_id);
         sqlite3_bind_int(st, 3, w->owed[i].event);
         sqlite3_bind_text(st, 4, w->owed[i].module, -1, SQLITE_STATIC);
+        bind_time(st, 5, w->when ? w->when : CHY_TIME_DEFAULT);
         o = step(s, st, &w->err);
     }
     return o;
@@ -295,7 +296,21 @@ static enum outcome apply_outbox_done(struct chy_sqlite *s, struct chy_write *w)
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_REMOVE, &w->err);
     if (!st) return BROKEN;
     sqlite3_bind_int64(st, 1, w->outbox_seq);
-    sqlite3_bind_int64(st, 2, w->outbox_seq + (w->n_owed ? (int64_t)w->n_owed - 1 : 0));
+    sqlite3_bind_int64(st, 2, w->entry->seq);
+    sqlite3_bind_text(st, 3, w->entry->module, -1, SQLITE_STATIC);
+    return step(s, st, &w->err);
+}
+
+static enum outcome apply_outbox_aside(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_OUTBOX_ASIDE, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int64(st, 1, w->entry->seq);
+    sqlite3_bind_int(st, 2, w->entry->attempts);
+    bind_time(st, 3, w->entry->next_try);
+    bind_time(st, 4, w->entry->first_failed);
+    bind_time(st, 5, w->entry->failed_when);
+    bind_span(st, 6, w->entry->error, true);
     return step(s, st, &w->err);
 }
 
@@ -340,6 +355,8 @@ static enum outcome apply(struct chy_sqlite *s, struct chy_write *w)
     case CHY_WRITE_INTENT: return apply_intent(s, w);
     case CHY_WRITE_FINAL: return apply_final(s, w);
     case CHY_WRITE_OUTBOX_DONE: return apply_outbox_done(s, w);
+    case CHY_WRITE_OUTBOX_ASIDE: return apply_outbox_aside(s, w);
+    case CHY_WRITE_OUTBOX_ADD: return add_owed(s, w, w->entry->request_id);
     case CHY_WRITE_CONFIG: return apply_config(s, w);
     case CHY_WRITE_META: return set_path(s, w, CHY_SQL_META_SET, CHY_SQL_META_REMOVE, false);
     case CHY_WRITE_REVOKE: return apply_revoke(s, w);

@@ -75,9 +75,13 @@ bool chy_pack_next(struct chy_span packed, size_t *pos, uint32_t *flags, struct 
                    struct chy_span *value);
 
 enum chy_write_kind {
-    CHY_WRITE_INTENT,      /* row (id, serial, request, …) and tbs; disposition is ACTIVE */
-    CHY_WRITE_FINAL,       /* row inserted or replaced, intent removed, owed exit events added */
-    CHY_WRITE_OUTBOX_DONE, /* outbox_seq was delivered; with n_owed, that many from there on */
+    CHY_WRITE_INTENT,       /* row (id, serial, request, …) and tbs; disposition is ACTIVE */
+    CHY_WRITE_FINAL,        /* row inserted or replaced, intent removed, owed exit events added */
+    CHY_WRITE_OUTBOX_DONE,  /* the module of entry was told of what it is owed from outbox_seq to
+                               entry->seq, but for what was set aside between */
+    CHY_WRITE_OUTBOX_ASIDE, /* entry: what became of trying to deliver it */
+    CHY_WRITE_OUTBOX_ADD,   /* owed exit events of the request entry->request_id, as they were at
+                               `when`, are added: delivered once more */
     CHY_WRITE_CONFIG, /* path = value (JSON text; empty span deletes), by whom, kept in the history
                        */
     CHY_WRITE_META,   /* path = value: small facts of the engine that are no configuration */
@@ -152,8 +156,9 @@ struct chy_write {
     const struct chy_crl_record *crl;
     const struct chy_owed *owed;
     size_t n_owed;
-    int64_t outbox_seq; /* OUTBOX_DONE: which; FINAL: set by the store to the number of owed[0], the
-                           others follow */
+    const struct chy_outbox_entry *entry;
+    int64_t outbox_seq; /* OUTBOX_DONE: from which on; with owed events: set by the store to the
+                           number of owed[0], the others follow */
     const char *path;
     struct chy_span value;
     const char *author;
@@ -171,10 +176,38 @@ struct chy_write {
 };
 
 struct chy_outbox_entry {
-    int64_t seq; /* delivery order */
-    int32_t request_id;
+    int64_t seq;        /* delivery order */
+    int32_t request_id; /* 0: an event of no request */
     int32_t event;
     const char *module; /* arena */
+    chy_time occurred;
+    /* of one that was set aside, because the module failed or an earlier event of its request waits
+     * so; next_try is CHY_TIME_DEFAULT for all others */
+    int32_t attempts;
+    chy_time next_try, first_failed;
+    chy_time failed_when;  /* given up: it waits for an administrator */
+    struct chy_span error; /* text, arena */
+};
+
+enum chy_outbox_kind {
+    CHY_OUTBOX_STRAIGHT, /* never tried */
+    CHY_OUTBOX_DUE,      /* set aside, to be tried by `due`, behind nothing of the same request */
+    CHY_OUTBOX_ASIDE,    /* set aside, not given up */
+    CHY_OUTBOX_FAILED,   /* given up */
+    CHY_OUTBOX_ALL
+};
+struct chy_outbox_query {
+    enum chy_outbox_kind kind;
+    const char *module; /* NULL: of any */
+    int64_t after;      /* seq */
+    int32_t request_id; /* 0: of any */
+    chy_time due;
+};
+/* What a module is owed. */
+struct chy_outbox_counts {
+    uint64_t straight; /* never tried; counted only where it is asked for, for it takes its time */
+    uint64_t aside, failed; /* failed: given up */
+    chy_time next_try;      /* of those not given up */
 };
 
 struct chy_intent {
@@ -230,9 +263,12 @@ struct chy_store_ops {
                          struct chy_err *err);
     chy_hresult (*intents)(struct chy_store *s, bool (*cb)(const struct chy_intent *, void *),
                            void *arg, struct chy_err *err);
-    /* Owed events with seq > after, oldest first, at most max; arena strings. */
-    chy_hresult (*outbox)(struct chy_store *s, int64_t after, struct chy_arena *a,
-                          struct chy_outbox_entry *out, size_t *n, struct chy_err *err);
+    /* Owed events in the order of seq, at most *n; texts in the arena. */
+    chy_hresult (*outbox)(struct chy_store *s, const struct chy_outbox_query *q,
+                          struct chy_arena *a, struct chy_outbox_entry *out, size_t *n,
+                          struct chy_err *err);
+    chy_hresult (*outbox_counts)(struct chy_store *s, const char *module, bool straight,
+                                 struct chy_outbox_counts *out, struct chy_err *err);
     chy_hresult (*config)(struct chy_store *s,
                           bool (*cb)(const char *path, struct chy_span json, void *arg), void *arg,
                           struct chy_err *err);

@@ -258,17 +258,19 @@ class Events(Officer):
         self.assertTrue(until(lambda: self.files() == expected), self.files())
 
     def test_module_that_fails(self):
-        """AD CS logs a failing Notify and goes on; the certificate is not held up by it."""
+        """A failing Notify holds nothing up, and the module is told again."""
         self.d.policy("RequestDisposition", 1)
         os.rmdir(self.out)
         answer = self.d.submit(make_csr())
         self.assertEqual(answer.status, 201)
-        self.assertTrue(until(lambda: self.d.metric("exit_failures_total") == 1))
+        self.assertTrue(until(lambda: self.d.metric("exit_failures_total") >= 1))
         self.assertEqual(self.d.ask("GET", "/readyz").status, 200)
-        self.assertTrue(until(lambda: self.d.metric("exit_backlog") == 0))
+        self.assertEqual(self.d.metric("exit_backlog"), 1)
         os.mkdir(self.out)
         again = self.d.submit(make_csr()).json["request_id"]
-        self.assertTrue(until(lambda: self.files() == ["%d.cer" % again]), self.files())
+        expected = sorted("%d.cer" % i for i in (answer.json["request_id"], again))
+        self.assertTrue(until(lambda: self.files() == expected), self.files())
+        self.assertTrue(until(lambda: self.d.metric("exit_backlog") == 0))
 
 
 class CommandLine(Officer):

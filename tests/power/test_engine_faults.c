@@ -152,8 +152,10 @@ static void owe_again(struct power *p)
 {
     sqlite3 *db = NULL;
     if (sqlite3_open(p->db, &db) != SQLITE_OK ||
-        sqlite3_exec(db, "INSERT INTO outbox SELECT id,id,1,'example-exit' FROM request", NULL,
-                     NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(db,
+                     "INSERT INTO outbox(seq,request_id,event,module)"
+                     " SELECT id,id,1,'example-exit' FROM request",
+                     NULL, NULL, NULL) != SQLITE_OK)
         POWER_FAIL(p, "%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }

@@ -200,9 +200,10 @@ static bool is_owed(struct bench *b, int64_t seq, bool *out)
     struct chy_err err = {0};
     struct chy_arena a;
     struct chy_outbox_entry entry[SENT];
+    const struct chy_outbox_query all = {.kind = CHY_OUTBOX_ALL};
     size_t n = SENT;
     chy_arena_init(&a, 1 << 16);
-    chy_hresult hr = b->f.store->ops->outbox(b->f.store, 0, &a, entry, &n, &err);
+    chy_hresult hr = b->f.store->ops->outbox(b->f.store, &all, &a, entry, &n, &err);
     *out = false;
     for (size_t i = 0; i < n && hr == CHY_S_OK; i++)
         *out = *out || entry[i].seq == seq;
@@ -277,7 +278,9 @@ static bool send_request(struct bench *b)
     sent->seq = w.outbox_seq;
     sent->stays_owed = b->n_sent % 2 == 0;
     if (sent->stays_owed) return send_revocation(b, sent, &s.row);
-    w = (struct chy_write){.kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = sent->seq};
+    struct chy_outbox_entry crossed = {.seq = sent->seq, .module = "exit"};
+    w = (struct chy_write){
+        .kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = sent->seq, .entry = &crossed};
     return sent->crossed = write_one(b, &w, "a crossing-off");
 }
 

@@ -119,11 +119,12 @@ static void audit_row(struct load *l, int i)
 static void audit_events(struct load *l)
 {
     struct chy_outbox_entry entry[4 * ROWS];
+    const struct chy_outbox_query all = {.kind = CHY_OUTBOX_ALL};
     struct chy_arena a;
     size_t n = CHY_ARRAY_LEN(entry);
     int64_t changes = 0;
     chy_arena_init(&a, 1 << 16);
-    if (l->f.store->ops->outbox(l->f.store, 0, &a, entry, &n, NULL) != CHY_S_OK ||
+    if (l->f.store->ops->outbox(l->f.store, &all, &a, entry, &n, NULL) != CHY_S_OK ||
         l->f.store->ops->last_seq(l->f.store, &changes, NULL) != CHY_S_OK)
         LOAD_FAIL(l, "what is owed cannot be read");
     if (n != (size_t)changes) LOAD_FAIL(l, "%d changes, %zu events", (int)changes, n);

@@ -289,7 +289,10 @@ static void test_two_for_one_row_in_a_batch_then_the_first_stays(void **state)
 static size_t owed(struct fixture *f, struct chy_outbox_entry *entry, struct chy_arena *a)
 {
     size_t n = 8;
-    assert_int_equal(f->store->ops->outbox(f->store, 0, a, entry, &n, NULL), CHY_S_OK);
+    assert_int_equal(f->store->ops->outbox(f->store,
+                                           &(struct chy_outbox_query){.kind = CHY_OUTBOX_ALL}, a,
+                                           entry, &n, NULL),
+                     CHY_S_OK);
     return n;
 }
 

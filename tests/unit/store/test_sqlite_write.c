@@ -27,7 +27,10 @@ static int intents(struct fixture *f)
 static size_t owed(struct fixture *f, struct chy_outbox_entry *entry, struct chy_arena *a)
 {
     size_t n = 8;
-    assert_int_equal(f->store->ops->outbox(f->store, 0, a, entry, &n, NULL), CHY_S_OK);
+    assert_int_equal(f->store->ops->outbox(f->store,
+                                           &(struct chy_outbox_query){.kind = CHY_OUTBOX_ALL}, a,
+                                           entry, &n, NULL),
+                     CHY_S_OK);
     return n;
 }
 
@@ -55,7 +58,8 @@ static void test_final_takes_intent_away_and_owes_events(void **state)
     assert_true(entry[0].seq == w.outbox_seq && entry[1].seq == w.outbox_seq + 1);
     assert_string_equal(entry[1].module, "log");
     assert_int_equal(entry[0].request_id, 5);
-    struct chy_write done = {.kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = entry[0].seq};
+    struct chy_write done = {
+        .kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = entry[0].seq, .entry = &entry[0]};
     assert_int_equal(chy_store_write_wait(f->store, &done, NULL), CHY_S_OK);
     assert_int_equal(owed(f, entry, &a), 1);
     assert_string_equal(entry[0].module, "log");
