@@ -313,6 +313,16 @@ static bool is_plain(const char *s)
     return !*s;
 }
 
+/* One bit tells of a revocation and of its end: what the certificate is now says which. */
+static void name_release(struct writer *w, chy_long event, struct event *e)
+{
+    chy_long disposition = 0;
+    if ((event & CHY_EXITEVENT_CERTREVOKED) && w->task->context &&
+        ask_long(w, CHY_OF_REQUEST, "Disposition", &disposition) &&
+        disposition == CHY_DB_DISP_ISSUED)
+        snprintf(e->name, sizeof e->name, "certunrevoked");
+}
+
 static void make_id(struct writer *w, struct event *e)
 {
     uint64_t r[2];
@@ -329,6 +339,7 @@ static void read_head(struct writer *w, chy_long event, struct event *e)
     if (CHY_FAILED(chy_get_text(w->task, of, "EventName", e->name, sizeof e->name)) || !e->name[0])
         snprintf(e->name, sizeof e->name, "%s", name_of_event(event));
     if (CHY_FAILED(chy_get_text(w->task, of, "EventID", e->id, sizeof e->id))) e->id[0] = 0;
+    name_release(w, event, e);
     e->has_id = e->id[0] != 0;
     if (!e->has_id) make_id(w, e);
     if (CHY_FAILED(chy_get_time(w->task, of, "EventTime", &when))) when = CHY_TIME_DEFAULT;

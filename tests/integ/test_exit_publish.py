@@ -5,6 +5,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import unittest
 
 import daemon
 from daemon import Case, Certificate, Daemon, main, make_ca, make_csr, run, until
@@ -114,10 +116,41 @@ class Command(Published):
         self.assertIn("certissued %d %s/%d.cer\n" % (a["request_id"], self.certs, a["request_id"]), said())
         self.assertIn("crlissued  %s/Test CA.crl\n" % self.crls, said())
 
+    def test_one_that_fails_is_run_again(self):
+        d = self.begin(PostPublishCommand=[
+            self.script('echo "$CHANCERY_EVENT_ID" >>"$1"; [ $(wc -l <"$1") -ge 3 ] || { echo no such host; exit 1; }'), self.log])
+        self.assertEqual(d.submit(make_csr()).status, 201)
+        said = lambda: self.read("log").decode().split() if os.path.exists(self.log) else []
+        self.assertTrue(until(lambda: len(said()) >= 3, 60), d.stderr())
+        self.assertEqual(len(set(said())), 1, said())
+        self.assertIn("exited with status 1: no such host", d.stderr())
+
     def test_a_setting_that_is_refused(self):
         d = self.begin()
         d.set(MINE + "PostPublishCommand", ["sh", "-c", "true"])
         self.assertTrue(until(lambda: "does not begin with an absolute path" in d.stderr(), 60), d.stderr())
+
+
+@unittest.skipIf(os.geteuid(), "mounting needs root")
+class Full(Published):
+    def test_a_disk_that_is_full(self):
+        os.mkdir(self.certs)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.certs], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("nothing can be mounted here")
+        self.addCleanup(run, "umount", "-l", self.certs)
+        with open(os.path.join(self.certs, "other"), "wb", buffering=0) as f:
+            try:
+                while f.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+        d = self.begin()
+        issued = d.submit(make_csr()).json
+        self.assertTrue(until(lambda: "request %d: nothing written" % issued["request_id"] in d.stderr(), 60), d.stderr())
+        self.assertEqual(os.listdir(self.certs), ["other"])
+        os.unlink(os.path.join(self.certs, "other"))
+        at = self.wait("certs", "%d.cer" % issued["request_id"])
+        self.assertEqual(Certificate(self.read(at)).der, Certificate(issued["certificate"]).der)
 
 
 class Page(Published):

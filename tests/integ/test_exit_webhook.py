@@ -2,6 +2,7 @@
 import base64
 import os
 import re
+import socket
 import subprocess
 
 import daemon
@@ -76,6 +77,15 @@ class Life(Hook):
         self.assertEqual(post.json["certificate"]["revoked_reason"], 4)
         self.assertRegex(post.json["certificate"]["revoked_when"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$")
 
+    def test_of_a_hold_that_ends(self):
+        d = self.begin()
+        serial = d.submit(make_csr()).json["serial"]
+        for what, body, event in (("revoke", '{"reason": "certificateHold"}', "certrevoked"), ("release", "{}", "certunrevoked")):
+            a = d.ask("POST", "/api/v1/certificates/%s/%s" % (serial, what), body, {"Content-Type": "application/json"})
+            self.assertEqual(a.status, 200, a)
+            (post,) = self.posts(event)
+            self.assertEqual(post.json["certificate"]["serial"], serial)
+
     def test_of_what_waits_and_is_denied(self):
         d = self.begin(Events=["certpending", "certdenied"])
         d.policy("RequestDisposition", 0)
@@ -119,6 +129,34 @@ class Life(Hook):
         self.assertEqual(h["ce-id"], post.json["id"])
         self.assertEqual(base64.b64decode(post.json["certificate"]["der"]), Certificate(issued["certificate"]).der)
         self.assertTrue(post.signed(SECRET))
+
+
+class Again(Hook):
+    """What the receiver does not take comes again, with the same key."""
+    def test_a_server_that_fails_for_a_while(self):
+        d = self.begin("after-2-500", Events=["certissued"])
+        serial = d.submit(make_csr()).json["serial"]
+        posts = self.posts("certissued", 3)
+        self.assertEqual({p.json["certificate"]["serial"] for p in posts}, {serial})
+        self.assertEqual(len({p.headers["Idempotency-Key"] for p in posts}), 1)
+        self.assertEqual([p.headers["Chancery-Attempt"] for p in posts], ["1", "2", "3"])
+        self.assertEqual(len({p.body for p in posts}), 1)
+        self.assertTrue(all(p.signed(SECRET) for p in posts))
+
+    def test_a_server_that_is_down(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        d = self.begin(URL="https://localhost:%d/status-200" % port, Events=["certissued", "certrevoked"])
+        serial = d.submit(make_csr()).json["serial"]
+        a = d.ask("POST", "/api/v1/certificates/%s/revoke" % serial, "{}", {"Content-Type": "application/json"})
+        self.assertEqual(a.status, 200, a)
+        self.assertTrue(until(lambda: "localhost: Failed to connect" in d.stderr(), 60), d.stderr())
+        d.stop()
+        self.receiver.serve("server", port=port)
+        with Daemon.of_dir(self.path):
+            self.posts("certrevoked")
+        self.assertEqual([p.headers["Chancery-Event"] for p in self.posts()], ["certissued", "certrevoked"])
 
 
 class Page(Hook):

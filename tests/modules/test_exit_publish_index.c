@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,6 +163,41 @@ static void what_a_requester_writes_is_text(void **state)
     assert_non_null(strstr(html, "default-src 'none'"));
     assert_non_null(strstr(content("index/p00000000.json"),
                            "',\\\"file\\\":\\\"../x\\\"\\u000a\xef\xbf\xbd\","));
+}
+
+static void *issue_some(void *arg)
+{
+    chy_long context = *(chy_long *)arg;
+    for (int i = 0; i < 20; i++) {
+        chy_hresult hr =
+            fake_exit_table(&module)->notify(module.self, CHY_EXITEVENT_CERTISSUED, context);
+        if (hr != CHY_S_OK) return arg;
+    }
+    return NULL;
+}
+
+/* Calls may overlap, and all of these write the same page. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    static chy_long contexts[4] = {1, 2, 3, 4};
+    pthread_t t[4];
+    char row[40];
+    for (int i = 1; i < 4; i++)
+        fake_property(&fake.request[i], "RawCertificate", "leaf", 4);
+    start();
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, issue_some, &contexts[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed;
+        pthread_join(t[i], &failed);
+        assert_null(failed);
+    }
+    stop();
+    for (int i = 0; i < 4; i++) {
+        snprintf(row, sizeof row, "{\"request_id\":%d,", (int)fake.request[i].id);
+        assert_non_null(strstr(content("index/p00000000.json"), row));
+    }
 }
 
 /* What one event writes does not depend on how much was published before. */
@@ -424,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_in_order_and_once, reset, tidy),
         cmocka_unit_test_setup_teardown(the_lists_link_to_each_other, reset, tidy),
         cmocka_unit_test_setup_teardown(what_a_requester_writes_is_text, reset, tidy),
+        cmocka_unit_test_setup_teardown(many_at_once, reset, tidy),
         cmocka_unit_test_setup_teardown(the_cost_is_flat, reset, tidy),
         cmocka_unit_test_setup_teardown(a_revocation_is_shown, reset, tidy),
         cmocka_unit_test_setup_teardown(modes_of_files_and_folders, reset, tidy),
