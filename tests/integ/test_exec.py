@@ -2,11 +2,13 @@
 import http.server
 import json
 import os
+import pwd
 import re
 import shutil
 import sys
 import threading
 import time
+import unittest
 
 import daemon
 from daemon import Case, Certificate, Daemon, make_ca, make_csr, until
@@ -404,6 +406,16 @@ class Page(Exec):
         for name in told:
             self.assertEqual(self.heard(name + ".heard"), told[name])
 
+    def test_first_minute(self):
+        source = re.search(r"```python\n(.*?)```", self.page, re.S).group(1)
+        shell = re.search(r"```sh\n(.*?)```", self.page, re.S).group(1)
+        shell = re.sub(r"^\. /usr/lib\S+/", '. "$CHANCERY_HELPERS"/', shell).replace("logger -t pki", "echo")
+        self.begin(*self.policy(sys.executable, "-B", self.program(source)),
+                   *self.exit("/bin/sh", self.program(shell, "tell.sh")))
+        c = self.issued(self.for_name("www.corp.example"))
+        self.assertEqual(self.for_name("www.example.test").status, 403)
+        self.assertTrue(until(lambda: "certissued %s CN=www.corp.example" % c.serial in self.d.stderr(), 60), self.d.stderr())
+
     def test_settings_and_methods(self):
         with open(os.path.join(EXEC, "settings.c")) as f:
             code = re.findall(r'\{\.name = "(\w+)/?"', f.read())
@@ -499,6 +511,36 @@ class Settings(Exec):
         os.chmod(open_to_all, 0o644)
         self.refuses("the program ended without an answer", (command, ["/bin/sh", open_to_all]))
         self.refuses("NAME=VALUE", ("PolicyModules/policy-exec/Environment", ["no name"]))
+
+    def test_behind_the_default_policy(self):
+        """In a chain the program only says no; the profiles shape the certificate."""
+        judge = self.program("""
+from chancery_module import policy
+@policy
+def verify(request):
+    return request.issue() if "example.test" in request.settings["Domains"] and request.dns_names == ["www.example.test"] else request.deny("no")
+""")
+        place = "PolicyModules/policy-chain/policy-exec/"
+        self.begin(("PolicyModules/policy-chain/Modules", ["policy-default", "policy-exec"]), ("PolicyModules/Active", "policy-chain"),
+                   ("PolicyModules/policy-chain/policy-default/RequestDisposition", 1), (place + "Command", [sys.executable, "-B", judge]),
+                   (place + "Environment", ["PYTHONPATH=" + self.place]), (place + "Program/Domains", ["example.test"]))
+        c = self.issued(self.for_name("www.example.test"))
+        self.assertTrue(c.has("DNS:www.example.test", "TLS Web Server Authentication"), c.text)
+        self.assertEqual(self.for_name("ftp.example.test").status, 403)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes somebody else")
+    def test_user(self):
+        os.chmod(self.place, 0o755)
+        who = self.program(r"""
+. "$CHANCERY_HELPERS/chancery_module.sh"
+verify() { deny "$(awk '/^Uid|^Gid|^Groups|^CapEff/ { $1 = ""; printf "%s,", $0 }' /proc/self/status)"; }
+serve_policy
+""")
+        self.begin(*self.policy("/bin/sh", who), ("PolicyModules/policy-exec/User", "nobody"))
+        user, group = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid
+        found = self.for_name("www.example.test").json["detail"]
+        ids = [" ".join([str(user)] * 4), " ".join([str(group)] * 4), str(group), "0" * 16]
+        self.assertIn(", ".join(ids), found)
 
     def test_several_at_once(self):
         slow = self.program("""

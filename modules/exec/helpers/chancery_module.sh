@@ -16,12 +16,20 @@ line='' id='' settings='{}' result='' why='' properties='' extensions='' interfa
 get() { printf '%s\n' "$line" | jq -r "$1 // empty"; }
 setting() { printf '%s\n' "$settings" | jq -r --arg n "$1" '.[$n] // empty | if type == "array" then .[] else . end'; }
 names() { printf '%s\n' "$line" | jq -r --arg t "$1" '.names[] | select(.type == $t).value'; }
-_quote() { jq -nc --arg v "$1" '$v'; }
+# jq takes its time to start: what needs no escape is quoted without it.
+_quote() {
+    case $1 in
+    *[!A-Za-z0-9\ .,:_/@=+*-]*) jq -nc --arg v "$1" '$v' ;;
+    *) printf '"%s"' "$1" ;;
+    esac
+}
 
+_answer() { printf '{"id":%s,%s}\n' "$id" "$1" >&3; }
 callback() {
-    _method=$1 _got=''
+    _method=$1 _got='' _args=''
     shift
-    jq -nc --argjson id "$id" --arg call "$interface.$_method" '{$id, $call, args: $ARGS.positional}' --args -- "$@" >&3
+    for _arg in "$@"; do _args="${_args:+$_args,}$(_quote "$_arg")"; done
+    _answer "\"call\":\"$interface.$_method\",\"args\":[$_args]"
     IFS= read -r _got <&4 || exit 0
     printf '%s\n' "$_got" | jq -er 'if has("error") then error(.error) else .return // "" end'
 }
@@ -45,7 +53,6 @@ issue() { result=issue why=${1:-}; }
 pend() { result=pend why=${1:-}; }
 deny() { result=deny why=${1:-}; }
 
-_answer() { printf '{"id":%s,%s}\n' "$id" "$1" >&3; }
 _fail() { _answer "\"error\":\"0x80004005\",\"message\":\"$1\""; }
 
 _verify() {
