@@ -142,7 +142,7 @@ struct states {
     uint64_t has[PROGRAM_MAX / 64];
 };
 
-static void clear(struct states *s, size_t steps)
+static void states_clear(struct states *s, size_t steps)
 {
     s->n = 0;
     memset(s->has, 0, (steps + 63) / 64 * sizeof *s->has);
@@ -186,10 +186,10 @@ static bool takes(const struct program *p, const struct step *s, uint32_t c)
 bool program_matches(const struct program *p, const uint32_t *c, size_t n)
 {
     struct states a, b, *now = &a, *next = &b;
-    clear(now, p->n);
+    states_clear(now, p->n);
     follow(p, now, 0);
     for (size_t i = 0; i < n && now->n; i++) {
-        clear(next, p->n);
+        states_clear(next, p->n);
         for (size_t k = 0; k < now->n; k++)
             if (takes(p, &p->step[now->list[k]], c[i])) follow(p, next, now->list[k] + 1u);
         struct states *swap = now;
