@@ -10,6 +10,13 @@
 bool names_add(struct names *l, unsigned field, const char *p, size_t n)
 {
     if (l->n == VALUES_MAX) return false;
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 8;
+        struct name *more = realloc(l->v, cap * sizeof *more);
+        if (!more) return false;
+        l->v = more;
+        l->cap = cap;
+    }
     char *copy = malloc(n + 1);
     if (!copy) return false;
     memcpy(copy, p, n);
@@ -44,7 +51,8 @@ void names_free(struct names *l)
 {
     for (size_t i = 0; i < l->n; i++)
         free(l->v[i].text);
-    l->n = 0;
+    free(l->v);
+    *l = (struct names){0};
 }
 
 const char *names_first(const struct names *l, unsigned field)
@@ -135,11 +143,21 @@ static chy_hresult read_san(struct work *w)
     return hr;
 }
 
+/* What was asked for is only looked at where something is derived from it. */
+static bool derives(const struct work *w)
+{
+    for (size_t i = 0; i < w->n_rules; i++)
+        for (unsigned f = 0; f < SUBJECT_FIELDS; f++)
+            if (w->rules[i]->field[f].set) return true;
+    return false;
+}
+
 chy_hresult names_read(struct work *w)
 {
     chy_hresult hr = CHY_S_OK;
+    bool asked = derives(w);
     for (unsigned f = 0; f < SUBJECT_FIELDS && !CHY_FAILED(hr); f++) {
-        hr = read_part(w, true, f);
+        if (asked) hr = read_part(w, true, f);
         if (!CHY_FAILED(hr)) hr = read_part(w, false, f);
     }
     if (!CHY_FAILED(hr) && w->requester[0] &&

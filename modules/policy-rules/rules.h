@@ -84,8 +84,8 @@ struct name {
     size_t n;
 };
 struct names {
-    struct name v[VALUES_MAX];
-    size_t n;
+    struct name *v;
+    size_t n, cap;
 };
 
 struct work {

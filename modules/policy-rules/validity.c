@@ -79,9 +79,10 @@ static void bound(const struct work *w, bool with_audited, chy_time *from, chy_t
 static void check(struct work *w, bool audited, chy_time from, chy_time end)
 {
     char start[CHY_TIME_TEXT], stop[CHY_TIME_TEXT];
+    if (end > from) return;
     chy_time_text(from, start);
     chy_time_text(end, stop);
-    for (size_t i = w->n_rules; end <= from && i-- > 0;) {
+    for (size_t i = w->n_rules; i-- > 0;) {
         const struct rules *r = w->rules[i];
         if (audits(w, r) != audited || (!r->end && !r->delay_minutes)) continue;
         broken(w, r, CHY_E_INVALIDARG, r->end ? "Validity/End" : "Validity/StartDelayMinutes",
