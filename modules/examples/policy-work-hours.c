@@ -21,8 +21,7 @@ static chy_hresult init(chy_task *task)
 /* 1 January 1970 was a Thursday: day 0 of a week that begins there. */
 static chy_time at_work(chy_time t, chy_long at)
 {
-    chy_time when = t - t % day + at * hour;
-    if (when > t) when -= day;
+    chy_time when = t - t % day - (at * hour > t % day ? day : 0) + at * hour;
     for (chy_time weekday = when / day % 7; weekday >= 1 && weekday <= 4; weekday--)
         when -= day; /* Friday to Monday go back to Thursday */
     return when;
@@ -34,7 +33,8 @@ static chy_long verify(chy_task *task)
     chy_time until;
     if (!chy_may_enrol(task))
         return chy_deny(task, CHY_CERTSRV_E_ENROLL_DENIED, "you may not enrol at this CA");
-    if (CHY_FAILED(chy_cert_time(task, "NotAfter", &until))) return CHY_E_UNEXPECTED;
+    chy_hresult hr = chy_cert_time(task, "NotAfter", &until);
+    if (CHY_FAILED(hr) || until < 7 * day) return CHY_E_UNEXPECTED;
     chy_set_time(task, "NotAfter", at_work(until, r->hour));
     chy_set_key_usage(task, CHY_KU_DIGITAL_SIGNATURE);
     chy_set_purpose(task, CHY_EKU_CLIENT_AUTH);

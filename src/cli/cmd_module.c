@@ -1,11 +1,8 @@
 /* Verbs of `chancery module`. */
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cli/cli.h"
-#include "module/module.h"
 
 static int get_modules(struct chy_cli *cli, cJSON **out)
 {
@@ -111,44 +108,4 @@ int chy_cmd_module_show(struct chy_cli *cli)
     }
     cJSON_Delete(v);
     return status;
-}
-
-static void check_json(struct chy_cli *cli, chy_hresult hr, struct chy_span text,
-                       const struct chy_err *err)
-{
-    struct chy_buf b;
-    struct chy_json j;
-    chy_buf_init(&b, 256 << 10);
-    chy_json_begin(&j, &b);
-    chy_json_object(&j, NULL);
-    chy_json_add_str(&j, "path", cli->word[0]);
-    chy_json_add_bool(&j, "loads", hr == CHY_S_OK);
-    chy_json_add_span(&j, "report", text);
-    chy_json_add_str(&j, "error", hr == CHY_S_OK ? NULL : err->text);
-    chy_json_end(&j, '}');
-    chy_buf_add_byte(&b, '\n');
-    fwrite(b.p, 1, b.n, cli->out);
-    chy_buf_free(&b);
-}
-
-int chy_cmd_module_check(struct chy_cli *cli)
-{
-    struct chy_buf text;
-    struct chy_err err = {0};
-    char path[PATH_MAX];
-    chy_buf_init(&text, 64 << 10);
-    /* A shell's user names a file from where he stands; what is no file is a name in the module
-     * folder. */
-    bool is_file = realpath(cli->word[0], path) != NULL;
-    chy_hresult hr = chy_module_check(is_file ? path : cli->word[0], &text, &err);
-    if (cli->json) {
-        check_json(cli, hr, chy_buf_span(&text), &err);
-    } else {
-        fwrite(text.p ? text.p : (const uint8_t *)"", 1, text.n, cli->out);
-    }
-    chy_buf_free(&text);
-    if (hr == CHY_S_OK) return CHY_CLI_DONE;
-    if (err.code == CHY_E_ACCESSDENIED)
-        err.code = CHY_E_FAIL; /* the file's mode: no daemon was asked */
-    return chy_cli_fail(cli, &err);
 }

@@ -95,7 +95,12 @@ const struct chy_verb chy_verbs[] = {
      chy_cmd_crl_get},
     {"module", "list", "", 0, 0, "", "The policy module and the exit modules", chy_cmd_module_list},
     {"module", "show", "NAME", 1, 1, "", "One module: file, hash, calls", chy_cmd_module_show},
-    {"module", "check", "FILE.so", 1, 1, "", "Would this file load? (no daemon is needed)",
+    {"module", "check", "FILE.so", 1, 1, "set=* calls= seconds= load-only",
+     "Examine a module file: what it is, exports and links, and how it behaves (no daemon is "
+     "needed)\n"
+     "--set NAME=VALUE  a setting that it needs to start; may be given again\n"
+     "--calls N     of the long run (default 10000)      --seconds N  for it at most (default 20)\n"
+     "--load-only   would it load? nothing is called",
      chy_cmd_module_check},
     {"config", "get", "PATH", 1, 1, "", "One setting", chy_cmd_config_get},
     {"config", "set", "PATH VALUE", 2, 2, "", "Set a setting; VALUE is JSON, or else a text",

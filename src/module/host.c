@@ -72,7 +72,7 @@ static chy_hresult set_message(void *self, chy_long context, const char *text)
     return hr;
 }
 
-static const chy_host_vtbl table = {
+const chy_host_vtbl chy_host_table = {
     .h = {sizeof(chy_host_vtbl), CHY_ABI_VERSION, CHY_IID_HOST, CHY_IF_CONCURRENT},
     .alloc = chy_module_alloc,
     .free = chy_module_free,
@@ -88,5 +88,5 @@ static const chy_host_vtbl table = {
 
 void chy_host_of(struct chy_instance *i, chy_host *out)
 {
-    *out = (chy_host){&table, i};
+    *out = (chy_host){i->ms->config.host ? i->ms->config.host : &chy_host_table, i};
 }

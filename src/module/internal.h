@@ -96,6 +96,7 @@ CHY_MUST_USE chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_
 bool chy_deadlines_stop(struct chy_modules *ms);
 
 /* host.c */
+extern const chy_host_vtbl chy_host_table;
 void chy_host_of(struct chy_instance *i, chy_host *out);
 
 /* server.c: the callback objects, and the same by name */

@@ -61,7 +61,8 @@ struct chy_modules_config {
     void *ca;
     const char *folder; /* where names are looked up: NAME or NAME.so */
     const struct chy_clock *clock;
-    unsigned call_timeout_ms; /* deadline of every call */
+    unsigned call_timeout_ms;  /* deadline of every call */
+    const chy_host_vtbl *host; /* NULL: this layer's own; who watches modules lends another */
     bool any_owner; /* tests and throwaway CAs: skip the owner rule (never the write rule) */
 };
 CHY_MUST_USE chy_hresult chy_modules_new(const struct chy_modules_config *config,
