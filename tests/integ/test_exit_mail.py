@@ -4,8 +4,8 @@ import re
 import time
 
 import daemon
-from daemon import CHANCERY, Certificate, Daemon, main, make_csr, run, until
-from mailserver import HOLDER, ISSUE, PASSWORD, PEND, USER, Mailing
+from daemon import CHANCERY, Certificate, Daemon, main, make_csr, run
+from mailserver import HOLDER, ISSUE, PEND, USER, Mailing
 
 PAGE = os.path.join(daemon.TREE, "docs/modules/exit-mail.md")
 CODE = os.path.join(daemon.TREE, "modules/exit-mail/")
@@ -80,30 +80,6 @@ class Life(Mailing):
             self.assertEqual((len(lines), lines[1], lines[3]), (5, ".", "end"), lines)
             self.assertTrue(lines[2].endswith("?gnp.exe"), lines)
             self.assertTrue(all(len(line) <= 78 for line in m.raw.split(b"\r\n")), m.raw)
-
-
-class Failures(Mailing):
-    def test_one_refused_and_others_not(self):
-        server = self.server()
-        server.refuse = {"gone": "550 5.1.1 no such mailbox"}
-        d = self.begin(server, To="gone@example.test, here@example.test")
-        self.issue()
-        (m,) = server.wait(1)
-        self.assertEqual(m.to, ["here@example.test"])
-        self.quiet()
-        self.assertTrue(until(lambda: "550 5.1.1 no such mailbox" in d.stderr()), d.stderr())
-        server.nothing_more(1)
-
-    def test_settings_that_are_wrong_are_told(self):
-        server = self.server()
-        self.begin(server, loaded=False, To="nobody")
-        self.assertIn("exit-mail: setting To has something that is no mail address", self.d.stderr())
-
-    def test_the_password_is_nobodys_business(self):
-        server = self.server()
-        self.begin(server, loaded=False, User="ca", PasswordFile=self.password(mode=0o644))
-        self.assertIn("exit-mail: setting PasswordFile", self.d.stderr())
-        self.assertNotIn(PASSWORD.decode(), self.d.stderr())
 
 
 class Page(Mailing):
