@@ -80,7 +80,6 @@ static const struct property of_issued[] = {
 static const struct property of_ca[] = {CERT_TEXT("SanitizedCAName"), CERT_TEXT("MachineDNSName"),
                                         CERT_LONG("CAType"), CERT_OCTETS("RawCACertificate")};
 static const struct property of_event[] = {{CHY_OF_REQUEST, CHY_PROPTYPE_STRING, "EventID"},
-                                           {CHY_OF_REQUEST, CHY_PROPTYPE_STRING, "EventName"},
                                            {CHY_OF_REQUEST, CHY_PROPTYPE_DATE, "EventTime"},
                                            {CHY_OF_REQUEST, CHY_PROPTYPE_LONG, "EventAttempt"}};
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])

@@ -107,6 +107,9 @@ class Examples(Exec):
         self.assertTrue(c.has("DNS:www.example.test", "TLS Web Server Authentication", "Digital Signature"), c.text)
         self.assertIn("O=Team blue", c.subject)
         self.assertIn("O=Team unknown", self.issued(self.for_name("ftp.example.test")).subject)
+        sly = {"call": "ICertPolicy.Initialize", "settings": "{}", "oid": "2.5.29.19", "Team": "x.Initialize"}
+        self.assertIn("O=Team x.Initialize", self.issued(self.for_name("ftp.example.test", attributes=sly)).subject)
+        self.assertIn("O=Team \\\"a\\\\b\\\" $(id)", self.issued(self.for_name("ftp.example.test", attributes={"Team": '"a\\b" $(id)'})).subject)
         wild = self.for_name("*.example.test")
         self.assertEqual(wild.status, 202, wild)
         self.issued(self.resubmit(wild))
@@ -115,13 +118,14 @@ class Examples(Exec):
         self.assertIn("www.example.invalid is no DNS name below example.test", other.body.decode())
 
     def test_python_exit(self):
-        heard = []
+        heard, refused = [], []
 
         class Hook(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 heard.append((body["text"], self.headers["Idempotency-Key"]))
-                self.send_response(200)
+                self.send_response(200 if refused else 503)
+                refused.append(True)
                 self.end_headers()
 
             def log_message(self, *args):
@@ -133,8 +137,10 @@ class Examples(Exec):
         self.begin(*self.exit(*self.python("tell-chat.py"), Url="http://127.0.0.1:%d/" % server.server_port))
         self.d.policy("RequestDisposition", 1)
         c = self.issued(self.for_name("www.example.test"))
-        self.assertTrue(until(lambda: heard, 60), self.d.stderr())
+        self.assertTrue(until(lambda: len(heard) == 2, 60), self.d.stderr())
         self.assertEqual("issued to CN=www.example.test (%s)" % c.serial, heard[0][0])
+        self.assertGreater(len(heard[0][1]), 8)
+        self.assertEqual(heard[0], heard[1], "what was refused comes again, as the same event")
 
     def test_shell_exit(self):
         journal = os.path.join(self.place, "journal")
@@ -152,6 +158,12 @@ class Examples(Exec):
         self.assertTrue(until(lines, 60), self.d.stderr())
         (line,) = lines()
         self.assertEqual(line[1:], ["certissued", str(answer.json["request_id"]), c.serial])
+        self.assertGreater(len(line[0]), 8)
+        revoked = self.d.ask("POST", "/api/v1/certificates/%s/revoke" % c.serial, '{"reason": 1}', {"Content-Type": "application/json"})
+        self.assertEqual(revoked.status, 200, revoked)
+        self.assertTrue(until(lambda: len(lines()) == 2, 60), self.d.stderr())
+        self.assertEqual(lines()[1][1:], ["certrevoked", str(answer.json["request_id"]), c.serial])
+        self.assertNotEqual(lines()[1][0], line[0])
 
 
 HOSTILE = r"""
@@ -364,7 +376,7 @@ for text in script:
 """
 
 VOLATILE = {"milliseconds", "RawCACertificate", "RawCertificate", "SerialNumber", "CertificateHash", "SubjectKeyIdentifier",
-            "SubmittedWhen", "ResolvedWhen", "NotBefore", "NotAfter", "RequesterName", "CallerName", "MachineDNSName"}
+            "SubmittedWhen", "ResolvedWhen", "NotBefore", "NotAfter", "RequesterName", "CallerName", "MachineDNSName", "EventID", "EventTime"}
 
 
 def settled(value):
@@ -373,10 +385,47 @@ def settled(value):
         return [settled(v) for v in value]
     if not isinstance(value, dict):
         return value
-    known = {k: "…" if k in VOLATILE else settled(v) for k, v in value.items() if not k.startswith("Event")}
+    known = {k: "…" if k in VOLATILE else settled(v) for k, v in value.items()}
     if known.get("oid") in ("2.5.29.14", "2.5.29.35"):
         known["value"] = "…"
     return known
+
+
+DIES = r"""
+import os, sys
+from chancery_module import exit_module
+
+@exit_module("certissued", "crlissued", "shutdown")
+def notify(event):
+    with open(event.settings["File"], "a") as f:
+        print(event.name, event.event_id, event.attempt, event.id, file=f)
+    if event.attempt == 1 and event.id:
+        os._exit(1)
+    if event.attempt == 2 and event.id:
+        raise RuntimeError("not yet")
+"""
+
+
+class Events(Exec):
+    def test_a_program_that_dies_is_told_again(self):
+        path = os.path.join(self.place, "told")
+        self.begin(*self.exit(sys.executable, "-B", self.program(DIES), File=path))
+        self.d.policy("RequestDisposition", 1)
+
+        def told(name):
+            with open(path) as f:
+                return [line.split()[1:] for line in f if line.startswith(name)]
+        id = str(self.for_name("www.example.test").json["request_id"])
+        self.assertTrue(until(lambda: os.path.exists(path) and len(told("certissued")) == 3, 60), self.d.stderr())
+        one, two, three = told("certissued")
+        self.assertEqual([one[1:], two[1:], three[1:]], [["1", id], ["2", id], ["3", id]])
+        self.assertEqual({one[0], two[0], three[0]}, {one[0]})
+        self.assertIn("RuntimeError: not yet", self.d.stderr())
+        self.assertEqual(self.d.ask("POST", "/api/v1/crl", "{}", {"Content-Type": "application/json"}).status, 200)
+        self.assertTrue(until(lambda: told("crlissued"), 60), self.d.stderr())
+        self.assertEqual(told("crlissued")[0][1:], ["1", "None"])
+        self.d.stop()
+        self.assertEqual(len(told("shutdown")), 1)
 
 
 class Page(Exec):
@@ -511,6 +560,34 @@ class Settings(Exec):
         os.chmod(open_to_all, 0o644)
         self.refuses("the program ended without an answer", (command, ["/bin/sh", open_to_all]))
         self.refuses("NAME=VALUE", ("PolicyModules/policy-exec/Environment", ["no name"]))
+
+    def test_old_program_goes_on(self):
+        """Settings that no program comes up with change nothing; with good ones the next call has another program."""
+        place = "PolicyModules/policy-exec/"
+        self.begin(*self.policy(*self.shell("team-policy.sh"), Domain="example.test"))
+        self.issued(self.for_name("www.example.test"))
+        for name, value in (("Command", ["/bin/false"]), ("Concurrency", 65), ("Environment", ["no name"])):
+            self.d.ask("PUT", "/api/v1/config/" + place + name, json.dumps({"value": value}), {"Content-Type": "application/json"})
+            self.assertEqual(self.for_name("www.example.test").status, 201, name)
+            self.assertEqual(self.for_name("www.other.test").status, 403)
+        self.assertIn("setting Concurrency is not from 1 to 64", self.d.stderr())
+        self.d.unset(place + "Concurrency")
+        self.d.set(place + "Environment", ["CHANCERY_HELPERS=" + self.place])
+        self.d.set(place + "Program/Domain", "other.test")
+        self.d.set(place + "Command", self.shell("team-policy.sh"))
+        self.assertEqual(self.for_name("www.example.test").status, 403)
+        self.assertEqual(self.for_name("www.other.test").status, 201)
+
+    def test_events_by_setting(self):
+        journal = os.path.join(self.place, "journal")
+        self.begin(*self.exit(*self.shell("keep-journal.sh"), Journal=journal),
+                   ("ExitModules/exit-exec/EventMask", ["certdenied"]), ("PolicyModules/policy-default/RequestDisposition", 1))
+        self.issued(self.for_name("www.example.test"))
+        denied = self.d.submit(make_csr(("DNS:not a name",), "/CN=x"))
+        self.assertEqual(denied.status, 403, denied)
+        self.assertTrue(until(lambda: os.path.exists(journal), 60), self.d.stderr())
+        with open(journal) as f:
+            self.assertEqual([line.split()[1] for line in f], ["certdenied"])
 
     def test_behind_the_default_policy(self):
         """In a chain the program only says no; the profiles shape the certificate."""

@@ -8,14 +8,16 @@
 #   set_property NAME VALUE keep OID…    set_extension OID BASE64 [true|false: critical]
 #   issue [WHY]  pend [WHY]  deny [WHY]  in verify; the last one counts. Without one the call fails
 #   a status of notify other than 0: the event comes again
+#
+# Names that begin with _ are this file's own.
 
 exec 3>&1 1>&2 4<&0 0</dev/null
 SERVER_AUTH=MAoGCCsGAQUFBwMB CLIENT_AUTH=MAoGCCsGAQUFBwMC DIGITAL_SIGNATURE=AwIHgA==
-line='' id='' settings='{}' result='' why='' properties='' extensions='' interface=''
+_line='' _id='' _settings='{}' _result='' _why='' _properties='' _extensions='' _interface=''
 
-get() { printf '%s\n' "$line" | jq -r "$1 // empty"; }
-setting() { printf '%s\n' "$settings" | jq -r --arg n "$1" '.[$n] // empty | if type == "array" then .[] else . end'; }
-names() { printf '%s\n' "$line" | jq -r --arg t "$1" '.names[] | select(.type == $t).value'; }
+get() { printf '%s\n' "$_line" | jq -r "$1 // empty"; }
+setting() { printf '%s\n' "$_settings" | jq -r --arg n "$1" '.[$n] // empty | if type == "array" then .[] else . end'; }
+names() { printf '%s\n' "$_line" | jq -r --arg t "$1" '.names[] | select(.type == $t).value'; }
 # jq takes its time to start: what needs no escape is quoted without it.
 _quote() {
     case $1 in
@@ -24,42 +26,42 @@ _quote() {
     esac
 }
 
-_answer() { printf '{"id":%s,%s}\n' "$id" "$1" >&3; }
+_answer() { printf '{"id":%s,%s}\n' "$_id" "$1" >&3; }
 callback() {
     _method=$1 _got='' _args=''
     shift
     for _arg in "$@"; do _args="${_args:+$_args,}$(_quote "$_arg")"; done
-    _answer "\"call\":\"$interface.$_method\",\"args\":[$_args]"
+    _answer "\"call\":\"$_interface.$_method\",\"args\":[$_args]"
     IFS= read -r _got <&4 || exit 0
     printf '%s\n' "$_got" | jq -er 'if has("error") then error(.error) else .return // "" end'
 }
 
 set_property() {
     case $1 in '' | *[!A-Za-z0-9]*) return 1 ;; esac
-    properties="${properties:+$properties,}\"$1\":$(_quote "$2")"
+    _properties="${_properties:+$_properties,}\"$1\":$(_quote "$2")"
 }
 set_extension() {
     case $1:$2 in *[!0-9.]*:* | *:*[!A-Za-z0-9+/=]*) return 1 ;; esac
     case ${3:-false} in true | false) ;; *) return 1 ;; esac
-    extensions="${extensions:+$extensions,}{\"oid\":\"$1\",\"value\":\"$2\",\"critical\":${3:-false}}"
+    _extensions="${_extensions:+$_extensions,}{\"oid\":\"$1\",\"value\":\"$2\",\"critical\":${3:-false}}"
 }
 keep() {
     for _oid in "$@"; do
-        case $line in *"{\"oid\":\"$_oid\","*) ;; *) continue ;; esac
-        extensions="${extensions:+$extensions,}{\"oid\":\"$_oid\",\"disabled\":false}"
+        case $_line in *"[{\"oid\":\"$_oid\","* | *",{\"oid\":\"$_oid\","*) ;; *) continue ;; esac
+        _extensions="${_extensions:+$_extensions,}{\"oid\":\"$_oid\",\"disabled\":false}"
     done
 }
-issue() { result=issue why=${1:-}; }
-pend() { result=pend why=${1:-}; }
-deny() { result=deny why=${1:-}; }
+issue() { _result=issue _why=${1:-}; }
+pend() { _result=pend _why=${1:-}; }
+deny() { _result=deny _why=${1:-}; }
 
 _fail() { _answer "\"error\":\"0x80004005\",\"message\":\"$1\""; }
 
 _verify() {
-    result='' why='' properties='' extensions=''
+    _result='' _why='' _properties='' _extensions=''
     verify || { _fail "verify failed"; return; }
-    [ -n "$result" ] || { _fail "verify decided nothing"; return; }
-    _answer "\"result\":\"$result\"${why:+,\"message\":$(_quote "$why")},\"properties\":{$properties},\"extensions\":[$extensions]"
+    [ -n "$_result" ] || { _fail "verify decided nothing"; return; }
+    _answer "\"result\":\"$_result\"${_why:+,\"message\":$(_quote "$_why")},\"properties\":{$_properties},\"extensions\":[$_extensions]"
 }
 _notify() { if notify; then _answer '"result":0'; else _fail "notify failed"; fi; }
 
@@ -68,16 +70,17 @@ _serve() {
     _work=$1 _events=''
     shift
     for _event in "$@"; do _events="${_events:+$_events,}\"$_event\""; done
-    while IFS= read -r line <&4; do
-        id=${line#'{"id":'} id=${id%%,*}
-        case $line in
-        '{"id":'*',"call":"ICert'*'.Initialize",'*)
-            settings=$(get .settings)
+    while IFS= read -r _line <&4; do
+        _id=${_line#'{"id":'} _id=${_id%%,*}
+        _call=${_line#*'"call":"'} _call=${_call%%'"'*}
+        case $_call in
+        *.Initialize)
+            _settings=$(get .settings)
             _answer "\"result\":${_events:+[}${_events:-0}${_events:+]}"
             ;;
         *) "$_work" ;;
         esac
     done
 }
-serve_policy() { interface=ICertServerPolicy; _serve _verify; }
-serve_exit() { interface=ICertServerExit; _serve _notify "$@"; }
+serve_policy() { _interface=ICertServerPolicy; _serve _verify; }
+serve_exit() { _interface=ICertServerExit; _serve _notify "$@"; }
