@@ -35,9 +35,8 @@ def certificate(path, *names):
 
 
 class Mail:
-    def __init__(self, envelope, user, tls):
-        self.sender, self.to, self.raw = envelope.mail_from, envelope.rcpt_tos, envelope.content
-        self.user, self.tls = user, tls
+    def __init__(self, sender, to, raw, user=None, tls=None):
+        self.sender, self.to, self.raw, self.user, self.tls = sender, to, raw, user, tls
         self.message = email.message_from_bytes(self.raw, policy=email.policy.default)
 
     def __getitem__(self, header):
@@ -82,7 +81,7 @@ class MailServer:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        self.mails.append(Mail(envelope, session.auth_data, session.ssl is not None or "ssl_context" in self.options))
+        self.mails.append(Mail(envelope.mail_from, envelope.rcpt_tos, envelope.content, session.auth_data, session.ssl is not None or "ssl_context" in self.options))
         return "250 2.0.0 taken"
 
     def up(self):
