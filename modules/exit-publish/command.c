@@ -60,11 +60,11 @@ static void add_property(struct variables *v, const struct job *j, bool of_reque
 {
     chy_variant value = chy_variant_empty();
     char text[1024] = "";
-    const chy_server_exit_vtbl *vt = j->cb->vt;
+    const chy_server_exit_vtbl *vt = j->cb.vt;
     chy_hresult hr =
         of_request
-            ? vt->get_request_property(j->cb->self, property, CHY_PROPTYPE_STRING, &value)
-            : vt->get_certificate_property(j->cb->self, property, CHY_PROPTYPE_STRING, &value);
+            ? vt->get_request_property(j->cb.self, property, CHY_PROPTYPE_STRING, &value)
+            : vt->get_certificate_property(j->cb.self, property, CHY_PROPTYPE_STRING, &value);
     if (!CHY_FAILED(hr)) (void)chy_variant_take_text(j->host, &value, text, sizeof text);
     if (text[0]) add_text(v, name, text);
 }

@@ -31,7 +31,7 @@ void ca_name_add(struct ca_name *o, const char *p, size_t n)
 chy_hresult ca_name_add_property(const struct job *j, const char *property, struct ca_name *o)
 {
     chy_variant v;
-    chy_hresult hr = kit_ca_property(j->cb, property, CHY_PROPTYPE_STRING, &v);
+    chy_hresult hr = kit_ca_property(&j->cb, property, CHY_PROPTYPE_STRING, &v);
     if (hr != CHY_S_OK) return CHY_FAILED(hr) ? hr : CHY_S_OK;
     if (v.vt == CHY_VT_STR) ca_name_add(o, v.u.s.p, v.u.s.n);
     j->host->vt->variant_clear(&v);
@@ -102,7 +102,7 @@ chy_hresult publish_crls(struct job *j)
 {
     struct run r = {.j = j};
     chy_hresult hr = kit_crls(&(struct kit_crl_walk){
-        .host = j->host, .cb = j->cb, .each = write_crl, .failed = failed, .arg = &r});
+        .host = j->host, .cb = &j->cb, .each = write_crl, .failed = failed, .arg = &r});
     if (!CHY_FAILED(hr) && j->s->index) {
         hr = index_crls(j, &r.json, &r.html);
         if (CHY_FAILED(hr)) say(j, "the index of CRLs", j->s->folder, hr);
@@ -130,7 +130,7 @@ static chy_hresult write_ca(struct job *j, chy_long index)
     struct ca_name name = {.n = 0};
     chy_variant v;
     snprintf(property, sizeof property, "RawCACertificate.%d", (int)index);
-    chy_hresult hr = kit_ca_property(j->cb, property, CHY_PROPTYPE_BINARY, &v);
+    chy_hresult hr = kit_ca_property(&j->cb, property, CHY_PROPTYPE_BINARY, &v);
     if (hr != CHY_S_OK) return hr;
     struct kit_text t = {.p = (char *)v.u.b.p, .n = v.u.b.n};
     if (v.vt != CHY_VT_BYTES) hr = CHY_E_UNEXPECTED;
@@ -148,7 +148,7 @@ static chy_hresult write_chain(struct job *j)
 {
     struct ca_name name = {.n = 0};
     chy_variant v;
-    chy_hresult hr = kit_ca_property(j->cb, "CACertificateChain", CHY_PROPTYPE_STRING, &v);
+    chy_hresult hr = kit_ca_property(&j->cb, "CACertificateChain", CHY_PROPTYPE_STRING, &v);
     if (hr != CHY_S_OK) return hr;
     struct kit_text t = {.p = v.u.s.p, .n = v.u.s.n};
     if (v.vt != CHY_VT_STR) hr = CHY_E_UNEXPECTED;
@@ -162,7 +162,7 @@ static chy_hresult write_chain(struct job *j)
 chy_hresult publish_ca(struct job *j)
 {
     chy_long certs = 0;
-    chy_hresult hr = kit_ca_long(j->host, j->cb, "CertCount", &certs);
+    chy_hresult hr = kit_ca_long(j->host, &j->cb, "CertCount", &certs);
     if (!CHY_FAILED(hr) && (certs < 0 || certs > CERTS_MAX)) hr = CHY_E_UNEXPECTED;
     for (chy_long i = 0; i < certs && !CHY_FAILED(hr); i++)
         hr = write_ca(j, i);

@@ -134,13 +134,11 @@ static bool concerns(const struct job *j)
 
 static chy_hresult with_callback(struct exit_module *e, struct job *j)
 {
-    chy_server_exit cb = {0};
-    chy_hresult hr = e->host.vt->new_server_exit(e->host.self, &cb);
+    chy_hresult hr = e->host.vt->new_server_exit(e->host.self, &j->cb);
     if (CHY_FAILED(hr)) return hr;
-    j->cb = &cb;
-    hr = cb.vt->set_context(cb.self, j->context);
+    hr = j->cb.vt->set_context(j->cb.self, j->context);
     if (!CHY_FAILED(hr)) hr = publish_event(j);
-    cb.vt->release(cb.self);
+    j->cb.vt->release(j->cb.self);
     kit_text_free(&j->files);
     kit_text_free(&j->removed);
     return hr;

@@ -10,7 +10,7 @@ static chy_hresult text_of(const struct job *j, const char *property, chy_varian
 {
     *v = chy_variant_empty();
     chy_hresult hr =
-        j->cb->vt->get_certificate_property(j->cb->self, property, CHY_PROPTYPE_STRING, v);
+        j->cb.vt->get_certificate_property(j->cb.self, property, CHY_PROPTYPE_STRING, v);
     return hr == CHY_CERTSRV_E_PROPERTY_EMPTY ? CHY_S_FALSE : hr;
 }
 
@@ -36,11 +36,11 @@ static chy_hresult time_of(const struct job *j, bool of_request, const char *pro
                            char out[CHY_TIME_TEXT])
 {
     chy_variant v = chy_variant_empty();
-    const chy_server_exit_vtbl *vt = j->cb->vt;
+    const chy_server_exit_vtbl *vt = j->cb.vt;
     out[0] = 0;
     chy_hresult hr =
-        of_request ? vt->get_request_property(j->cb->self, property, CHY_PROPTYPE_DATE, &v)
-                   : vt->get_certificate_property(j->cb->self, property, CHY_PROPTYPE_DATE, &v);
+        of_request ? vt->get_request_property(j->cb.self, property, CHY_PROPTYPE_DATE, &v)
+                   : vt->get_certificate_property(j->cb.self, property, CHY_PROPTYPE_DATE, &v);
     if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY || hr == CHY_ERROR_FILE_NOT_FOUND) return CHY_S_OK;
     if (!CHY_FAILED(hr) && v.vt == CHY_VT_DATE) chy_time_text(v.u.t, out);
     return hr;
@@ -184,7 +184,7 @@ void index_crl(struct job *j, const char *file, chy_long key, chy_long shard, bo
     snprintf(property, sizeof property, "%sNextUpdate.%d.%d", kind, (int)key, (int)shard);
     (void)time_of(j, false, property, next_update);
     snprintf(property, sizeof property, "%sNumber.%d.%d", kind, (int)key, (int)shard);
-    if (kit_ca_property(j->cb, property, CHY_PROPTYPE_STRING, &v) == CHY_S_OK)
+    if (kit_ca_property(&j->cb, property, CHY_PROPTYPE_STRING, &v) == CHY_S_OK)
         (void)chy_variant_take_text(j->host, &v, number, sizeof number);
     if (json->n) kit_add_str(json, ",\n");
     if (html->n) kit_add_str(html, "\n");

@@ -132,7 +132,7 @@ static chy_hresult write_form(struct job *j, int level, const struct place *p, e
 chy_hresult list_change(struct job *j, int level, chy_long list, const struct list_change *c,
                         size_t *left)
 {
-    struct place p;
+    struct place p = {.folder = ""};
     place_of(j, level, list, &p);
     chy_hresult hr = write_form(j, level, &p, HTML, c, left);
     return CHY_FAILED(hr) ? hr : write_form(j, level, &p, JSON, c, left);
@@ -140,7 +140,7 @@ chy_hresult list_change(struct job *j, int level, chy_long list, const struct li
 
 chy_hresult list_read(const struct job *j, int level, chy_long list, struct kit_text *out)
 {
-    struct place p;
+    struct place p = {.folder = ""};
     place_of(j, level, list, &p);
     return read_file(p.folder, p.file[JSON], out);
 }

@@ -10,7 +10,7 @@ static chy_hresult wanted(const struct job *j)
 {
     chy_str v = {0};
     if (j->s->always) return CHY_S_OK;
-    chy_hresult hr = j->cb->vt->get_request_attribute(j->cb->self, "CertFile", &v);
+    chy_hresult hr = j->cb.vt->get_request_attribute(j->cb.self, "CertFile", &v);
     if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) return CHY_S_FALSE;
     if (CHY_FAILED(hr)) return hr;
     /* A path that the requester gives is ignored, as AD CS does since 2003. */
@@ -22,7 +22,7 @@ static chy_hresult wanted(const struct job *j)
 static chy_hresult ask(const struct job *j, const char *prop, chy_variant *v)
 {
     *v = chy_variant_empty();
-    chy_hresult hr = j->cb->vt->get_certificate_property(j->cb->self, prop, CHY_PROPTYPE_BINARY, v);
+    chy_hresult hr = j->cb.vt->get_certificate_property(j->cb.self, prop, CHY_PROPTYPE_BINARY, v);
     if (CHY_FAILED(hr)) return hr;
     if (v->vt == CHY_VT_BYTES && v->u.b.n) return CHY_S_OK;
     j->host->vt->variant_clear(v);
@@ -46,7 +46,7 @@ static chy_hresult write_certificate(struct job *j, const chy_bytes *der)
     chy_hresult hr = j->s->format == FORMAT_CHAIN ? ask(j, "RawCACertificate", &ca) : CHY_S_OK;
     if (!CHY_FAILED(hr) && ca.vt == CHY_VT_BYTES) add(j->s, &ca.u.b, &t);
     j->host->vt->variant_clear(&ca);
-    if (!CHY_FAILED(hr)) hr = file_name(j->host, j->s, j->cb, j->request_id, &name);
+    if (!CHY_FAILED(hr)) hr = file_name(j->host, j->s, &j->cb, j->request_id, &name);
     if (!CHY_FAILED(hr)) hr = write_file(j, j->s->folder, name.text, &t);
     if (!CHY_FAILED(hr) && j->s->index) hr = index_certificate(j, name.text, der);
     kit_text_free(&t);
@@ -67,7 +67,7 @@ chy_hresult publish(struct job *j)
     chy_variant id = {0}, der;
     chy_hresult hr = wanted(j);
     if (hr != CHY_S_OK) return CHY_FAILED(hr) ? hr : CHY_S_OK;
-    hr = j->cb->vt->get_request_property(j->cb->self, "RequestID", CHY_PROPTYPE_LONG, &id);
+    hr = j->cb.vt->get_request_property(j->cb.self, "RequestID", CHY_PROPTYPE_LONG, &id);
     if (CHY_FAILED(hr)) return hr;
     j->request_id = id.u.l;
     hr = ask(j, "RawCertificate", &der);

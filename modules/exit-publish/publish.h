@@ -40,7 +40,7 @@ struct index {
 struct job {
     const chy_host *host;
     const struct settings *s;
-    const chy_server_exit *cb;
+    chy_server_exit cb;
     struct index *index;
     chy_long event, context, request_id;
     struct kit_text files, removed; /* absolute paths, each with a line end */

@@ -7,9 +7,11 @@ import hmac
 import http.server
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -51,6 +53,17 @@ def verify(header, body, *secrets, now=None, tolerance=300):
     given = [v for k, v in fields if k == "v1"]
     expected = [hmac.new(s, when.encode() + b"." + body, hashlib.sha256).hexdigest() for s in secrets]
     return any(hmac.compare_digest(a, b) for a in given for b in expected)
+
+
+_made = []
+
+
+def copy_certificates(folder):
+    """Those of the first time, made once per program."""
+    if not _made:
+        _made.append(tempfile.TemporaryDirectory(prefix="chancery-receiver-"))
+        make_certificates(_made[0].name)
+    shutil.copytree(_made[0].name, folder, dirs_exist_ok=True)
 
 
 class Post:
@@ -138,7 +151,7 @@ class Receiver:
         self.folder, self.posts, self.servers = folder, [], []
         self.lock, self.stop = threading.Lock(), threading.Event()
         self.told = lambda post: None
-        make_certificates(folder)
+        copy_certificates(folder)
         self.plain = self.serve()
         self.https = self.serve("server")
         self.mtls = self.serve("server", client=True)
@@ -184,6 +197,7 @@ def main():
     r.told = tell
     print(r.plain, r.https, r.mtls, r.wrong_name, r.stranger, flush=True)
     sys.stdin.read()
+    _made[0].cleanup()
     os._exit(0)
 
 

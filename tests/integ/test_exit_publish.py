@@ -4,12 +4,13 @@ import html.parser
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import unittest
 
 import daemon
-from daemon import Case, Certificate, Daemon, main, make_ca, make_csr, run, until
+from daemon import CHANCERY, Case, Certificate, Daemon, main, make_ca, make_csr, run, until
 
 PAGE = os.path.join(daemon.TREE, "docs/modules/exit-publish.md")
 SOURCE = os.path.join(daemon.TREE, "modules/exit-publish/settings.c")
@@ -154,6 +155,24 @@ class Full(Published):
 
 
 class Page(Published):
+    def test_the_first_minute(self):
+        with open(PAGE) as f:
+            lines = f.read().split("## The first minute")[1].split("\n## ")[0].splitlines()
+        commands = [shlex.split(line.replace("/srv/pki", self.out)) for line in lines if line.startswith("    ")]
+        for name in ("certs", "crl"):
+            os.mkdir(os.path.join(self.out, name))
+        with Daemon.of_dir(self.path) as d:
+            d.policy("RequestDisposition", 1)
+            for argv in commands:
+                if argv[0] == "chancery":
+                    argv[-1] = self.file(make_csr()) if argv[-1] == "server.csr" else argv[-1]
+                    run(CHANCERY, *argv[1:], "--socket", d.socket)
+            for name in ("index.html", "index.json", "index/crls.html"):
+                self.wait("certs", name)
+            for name in ("Test CA.crl", "Test CA.crt", "Test CA-chain.pem"):
+                self.wait("crl", name)
+            self.assertEqual(len([n for n in os.listdir(os.path.join(self.out, "certs")) if n.endswith(".cer")]), 1)
+
     def test_settings_of_the_page_are_those_of_the_code(self):
         with open(SOURCE) as f:
             code = set(re.findall(r'\.name = "(\w+)"', f.read()))

@@ -2,6 +2,7 @@
 import base64
 import os
 import re
+import shlex
 import socket
 import subprocess
 
@@ -163,6 +164,21 @@ class Page(Hook):
     def page(self):
         with open(PAGE) as f:
             return f.read()
+
+    def test_the_first_minute(self):
+        lines = self.page().split("## The first minute")[1].split("\n## ")[0].splitlines()
+        with Daemon.of_dir(self.path) as d:
+            d.policy("RequestDisposition", 1)
+            d.set(MINE + "CACertFile", self.receiver.file("ca.pem"))
+            for line in lines:
+                if line.startswith("    chancery "):
+                    line = line.replace("/etc/chancery/webhook.secret", self.receiver.file("secret"))
+                    line = line.replace("https://hooks.corp.example", "https://localhost:%d/status-200?" % self.receiver.https)
+                    run(CHANCERY, *shlex.split(line)[1:], "--socket", d.socket)
+        with Daemon.of_dir(self.path) as d:
+            self.assertEqual(d.submit(make_csr()).status, 201)
+            (post,) = self.posts("certissued")
+            self.assertTrue(post.signed(SECRET))
 
     def test_settings_of_the_page_are_those_of_the_code(self):
         with open(SOURCE) as f:

@@ -25,7 +25,8 @@ static int reset(void **state)
     (void)state;
     fake_reset();
     fake_unset("RequestDisposition");
-    snprintf(folder, sizeof folder, "/tmp/exit-index-XXXXXX");
+    snprintf(folder, sizeof folder, "%s/exit-index-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(folder)) return -1;
     snprintf(crls, sizeof crls, "%s/crls", folder);
     rq = &fake.request[0];
