@@ -32,48 +32,49 @@ const char *const field_name[FIELDS] = {"CommonName",
                                         "Requester"};
 
 enum kind { FLAG, NUMBER, TEXT, PATTERNS, KEYS, OIDS, URLS };
-static const struct member {
+struct member {
     const char *name;
     enum kind kind;
     size_t at;
     int64_t min, max;
-} members[] =
-    {
-        {"AuditOnly", FLAG, offsetof(struct rules, audit_only), 0, 0},
-        {"Pend", FLAG, offsetof(struct rules, pend), 0, 0},
-        {"Subject/OnlyListed", FLAG, offsetof(struct rules, subject_listed), 0, 0},
-        {"San/OnlyListed", FLAG, offsetof(struct rules, san_listed), 0, 0},
-        {"San/FromRequest", FLAG, offsetof(struct rules, san_from_request), 0, 0},
-        {"San/MinCount", NUMBER, offsetof(struct rules, san_min), 0, VALUES_MAX},
-        {"San/MaxCount", NUMBER, offsetof(struct rules, san_max), 0, VALUES_MAX},
-        {"Names/Deny", PATTERNS, offsetof(struct rules, deny), 0, 0},
-        {"Names/DenyFile", TEXT, offsetof(struct rules, deny_file), 0, 0},
-        {"Key/Allow", KEYS, offsetof(struct rules, key_allow), 0, 0},
-        {"Key/Deny", KEYS, offsetof(struct rules, key_deny), 0, 0},
-        {"Key/MinRsaBits", NUMBER, offsetof(struct rules, min_rsa_bits), 512, 16384},
-        {"Key/MaxRsaBits", NUMBER, offsetof(struct rules, max_rsa_bits), 512, 16384},
-        {"Eku/Allow", OIDS, offsetof(struct rules, eku_allow), 0, 0},
-        {"Eku/Deny", OIDS, offsetof(struct rules, eku_deny), 0, 0},
-        {"Eku/Require", OIDS, offsetof(struct rules, eku_require), 0, 0},
-        {"Eku/Set", OIDS, offsetof(struct rules, eku_set), 0, 0},
-        {"Crl/Urls", URLS, offsetof(struct rules, crl_urls), 0, 0},
-        {"Aia/Issuers", URLS, offsetof(struct rules, aia_issuers), 0, 0},
-        {"Aia/Ocsp", URLS, offsetof(struct rules, aia_ocsp), 0, 0},
-        {"Validity/MaxHours", NUMBER, offsetof(struct rules, max_hours), 1, 876000},
-        {"Validity/MaxDays", NUMBER, offsetof(struct rules, max_days), 1, 36500},
-        {"Validity/StartDelayMinutes", NUMBER, offsetof(struct rules, delay_minutes), 0, 525600},
-        {"Validity/UtcOffsetMinutes", NUMBER, offsetof(struct rules, utc_offset_minutes), -840,
-         840},
-        {"Quota/Count", NUMBER, offsetof(struct rules, quota_count), 0, 100000},
-},
-  field_members[] = {
-      {"Allow", PATTERNS, offsetof(struct field_rule, allow), 0, 0},
-      {"Deny", PATTERNS, offsetof(struct field_rule, deny), 0, 0},
-      {"MinCount", NUMBER, offsetof(struct field_rule, min_count), 0, VALUES_MAX},
-      {"MaxCount", NUMBER, offsetof(struct field_rule, max_count), 0, VALUES_MAX},
-      {"MinLength", NUMBER, offsetof(struct field_rule, min_length), 0, NAME_CHARS_MAX},
-      {"MaxLength", NUMBER, offsetof(struct field_rule, max_length), 0, NAME_CHARS_MAX},
-      {"Set", TEXT, offsetof(struct field_rule, set), 0, 0},
+};
+
+static const struct member members[] = {
+    {"AuditOnly", FLAG, offsetof(struct rules, audit_only), 0, 0},
+    {"Pend", FLAG, offsetof(struct rules, pend), 0, 0},
+    {"Subject/OnlyListed", FLAG, offsetof(struct rules, subject_listed), 0, 0},
+    {"San/OnlyListed", FLAG, offsetof(struct rules, san_listed), 0, 0},
+    {"San/FromRequest", FLAG, offsetof(struct rules, san_from_request), 0, 0},
+    {"San/MinCount", NUMBER, offsetof(struct rules, san_min), 0, VALUES_MAX},
+    {"San/MaxCount", NUMBER, offsetof(struct rules, san_max), 0, VALUES_MAX},
+    {"Names/Deny", PATTERNS, offsetof(struct rules, deny), 0, 0},
+    {"Names/DenyFile", TEXT, offsetof(struct rules, deny_file), 0, 0},
+    {"Key/Allow", KEYS, offsetof(struct rules, key_allow), 0, 0},
+    {"Key/Deny", KEYS, offsetof(struct rules, key_deny), 0, 0},
+    {"Key/MinRsaBits", NUMBER, offsetof(struct rules, min_rsa_bits), 512, 16384},
+    {"Key/MaxRsaBits", NUMBER, offsetof(struct rules, max_rsa_bits), 512, 16384},
+    {"Eku/Allow", OIDS, offsetof(struct rules, eku_allow), 0, 0},
+    {"Eku/Deny", OIDS, offsetof(struct rules, eku_deny), 0, 0},
+    {"Eku/Require", OIDS, offsetof(struct rules, eku_require), 0, 0},
+    {"Eku/Set", OIDS, offsetof(struct rules, eku_set), 0, 0},
+    {"Crl/Urls", URLS, offsetof(struct rules, crl_urls), 0, 0},
+    {"Aia/Issuers", URLS, offsetof(struct rules, aia_issuers), 0, 0},
+    {"Aia/Ocsp", URLS, offsetof(struct rules, aia_ocsp), 0, 0},
+    {"Validity/MaxHours", NUMBER, offsetof(struct rules, max_hours), 1, 876000},
+    {"Validity/MaxDays", NUMBER, offsetof(struct rules, max_days), 1, 36500},
+    {"Validity/StartDelayMinutes", NUMBER, offsetof(struct rules, delay_minutes), 0, 525600},
+    {"Validity/UtcOffsetMinutes", NUMBER, offsetof(struct rules, utc_offset_minutes), -840, 840},
+    {"Quota/Count", NUMBER, offsetof(struct rules, quota_count), 0, 100000},
+};
+
+static const struct member field_members[] = {
+    {"Allow", PATTERNS, offsetof(struct field_rule, allow), 0, 0},
+    {"Deny", PATTERNS, offsetof(struct field_rule, deny), 0, 0},
+    {"MinCount", NUMBER, offsetof(struct field_rule, min_count), 0, VALUES_MAX},
+    {"MaxCount", NUMBER, offsetof(struct field_rule, max_count), 0, VALUES_MAX},
+    {"MinLength", NUMBER, offsetof(struct field_rule, min_length), 0, NAME_CHARS_MAX},
+    {"MaxLength", NUMBER, offsetof(struct field_rule, max_length), 0, NAME_CHARS_MAX},
+    {"Set", TEXT, offsetof(struct field_rule, set), 0, 0},
 };
 
 static const char no_memory[] = "needs more memory than there is";

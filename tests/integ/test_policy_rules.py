@@ -1,9 +1,10 @@
 """A real CA whose policy is a chain: policy-default decides by profile, policy-rules behind it by rules."""
 import os
 import re
+import shlex
 import shutil
 
-from daemon import CHANCERY, Case, Certificate, Daemon, folder, make_ca, make_csr, run
+from daemon import CHANCERY, TREE, Case, Certificate, Daemon, folder, make_ca, make_csr, run
 
 CHAIN = "PolicyModules/policy-chain/"
 DEFAULT, RULES = CHAIN + "policy-default/", CHAIN + "policy-rules/"
@@ -215,6 +216,49 @@ class Alone(Chained):
         self.denied(self.d.submit(make_csr()), "there are no rules for profile")
         ca = make_csr(extensions=["basicConstraints=critical,CA:TRUE"])
         self.assertNotIn("CA:TRUE", self.issued(self.d.submit(ca, attributes=web)).text)
+
+
+class Pages(Case):
+    """The pages say what is so."""
+
+    def read(self, *path):
+        with open(os.path.join(TREE, *path)) as f:
+            return f.read()
+
+    def rows(self, text):
+        firsts = re.findall(r"^\| (`[^|]+`) \|", text, re.M)
+        return {name for first in firsts for name in re.findall(r"`([^`]+)`", first)}
+
+    def test_rules_of_the_page_are_those_of_the_code(self):
+        page = self.read("docs/modules/policy-rules.md")
+        settings = self.read("modules/policy-rules/settings.c")
+        rules = self.read("modules/policy-rules/rule_settings.c")
+        top, names = page.split("## Settings")[1].split("\n### ")[:2]
+        rest = page.split("### The other rules")[1].split("\n## ")[0]
+        self.assertEqual(self.rows(top), set(re.findall(r'\.name = "([\w/]+)"', settings)))
+        members, fields = (re.search(r"struct member %s\[\] = \{(.*?)\n\};" % n, rules, re.S).group(1) for n in ("members", "field_members"))
+        quoted = r'\{"([\w/]+)",'
+        self.assertEqual(self.rows(names), set(re.findall(quoted, fields)))
+        others = re.findall(quoted, members) + re.findall(r'\{"(\w+/\w+)",\s*\w+\}', rules)
+        self.assertEqual(len(others), 30)
+        self.assertEqual(self.rows(rest), set(others))
+
+    def test_commands_of_the_pages(self):
+        """Each block is typed in as it stands; the module comes up with all of them."""
+        path, state = self.temp(), self.temp()
+        make_ca(path)
+        for name, active in (("policy-chain", "policy-chain"), ("policy-rules", "policy-chain"), ("policy-rules", "policy-rules")):
+            with Daemon.of_dir(path) as d:
+                lines = re.findall(r"^    (chancery config set .*)$", self.read("docs/modules/%s.md" % name), re.M)
+                self.assertGreater(len(lines), 3)
+                for line in lines:
+                    argv = shlex.split(line.replace("/var/lib/chancery/quota", state))
+                    run(CHANCERY, "--socket", d.socket, *argv[1:])
+                d.set("PolicyModules/Active", active)
+            with Daemon.of_dir(path) as d:
+                self.assertEqual(d.ask("GET", "/readyz").status, 200, d.stderr())
+                self.assertTrue(d.module(active)["loaded"])
+                self.assertNotIn("ERROR", d.stderr())
 
 
 if __name__ == "__main__":
