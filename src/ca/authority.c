@@ -83,9 +83,9 @@ chy_hresult chy_authority_set_alg(struct chy_authority *a, const char *name, str
     return CHY_S_OK;
 }
 
-chy_hresult chy_authority_load(const char *dir, int32_t index, struct chy_authority *const *older,
-                               size_t n, struct chy_key *key, struct chy_authority **out,
-                               struct chy_err *err)
+static chy_hresult load(const char *dir, int32_t index, struct chy_authority *const *older,
+                        size_t n, struct chy_key *key, bool to_read, struct chy_authority **out,
+                        struct chy_err *err)
 {
     char path[4096];
     struct chy_authority *a = chy_calloc(1, sizeof(*a));
@@ -101,6 +101,7 @@ chy_hresult chy_authority_load(const char *dir, int32_t index, struct chy_author
     chy_hresult hr = chy_authority_path(dir, "ca", index, path, sizeof(path), err);
     if (hr == CHY_S_OK) hr = load_cert(a, path, err);
     if (hr == CHY_S_OK) hr = read_extensions(a, path, err);
+    if (hr == CHY_S_OK && to_read) hr = chy_key_public(a->cert.key.der, &a->key, err);
     if (hr == CHY_S_OK) hr = find_key(a, dir, older, n, err);
     if (hr != CHY_S_OK) {
         chy_authority_free(a);
@@ -108,6 +109,20 @@ chy_hresult chy_authority_load(const char *dir, int32_t index, struct chy_author
     }
     *out = a;
     return CHY_S_OK;
+}
+
+chy_hresult chy_authority_load(const char *dir, int32_t index, struct chy_authority *const *older,
+                               size_t n, struct chy_key *key, struct chy_authority **out,
+                               struct chy_err *err)
+{
+    return load(dir, index, older, n, key, false, out, err);
+}
+
+chy_hresult chy_authority_load_to_read(const char *dir, int32_t index,
+                                       struct chy_authority *const *older, size_t n,
+                                       struct chy_authority **out, struct chy_err *err)
+{
+    return load(dir, index, older, n, NULL, true, out, err);
 }
 
 void chy_authority_free(struct chy_authority *a)

@@ -37,6 +37,11 @@ CHY_MUST_USE chy_hresult chy_authority_load(const char *dir, int32_t index,
                                             struct chy_authority *const *older, size_t n,
                                             struct chy_key *key, struct chy_authority **out,
                                             struct chy_err *err);
+/* The same without any private key: for who reads a CA and signs nothing. */
+CHY_MUST_USE chy_hresult chy_authority_load_to_read(const char *dir, int32_t index,
+                                                    struct chy_authority *const *older, size_t n,
+                                                    struct chy_authority **out,
+                                                    struct chy_err *err);
 /* sig_alg by its name; "" or NULL: the default of the key. */
 CHY_MUST_USE chy_hresult chy_authority_set_alg(struct chy_authority *a, const char *name,
                                                struct chy_err *err);

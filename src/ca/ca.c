@@ -35,7 +35,9 @@ chy_hresult chy_ca_add_authority(struct chy_ca *ca, struct chy_key *key, struct 
 {
     size_t n = atomic_load(&ca->n_authorities);
     struct chy_authority *a = NULL;
-    chy_hresult hr = chy_authority_load(ca->dir, (int32_t)n, ca->authority, n, key, &a, err);
+    chy_hresult hr =
+        ca->replays ? chy_authority_load_to_read(ca->dir, (int32_t)n, ca->authority, n, &a, err)
+                    : chy_authority_load(ca->dir, (int32_t)n, ca->authority, n, key, &a, err);
     if (hr == CHY_S_OK && ca->config) hr = set_alg(ca, a, err);
     if (hr != CHY_S_OK) {
         chy_authority_free(a);
@@ -233,6 +235,35 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
     chy_outbox_tell(ca, CHY_EXITEVENT_STARTUP, 0);
     *out = ca;
     return CHY_S_OK;
+}
+
+chy_hresult chy_ca_open_to_read(const struct chy_ca_options *options, struct chy_ca **out,
+                                struct chy_err *err)
+{
+    struct chy_ca *ca = ca_alloc(options);
+    if (!ca) return chy_fail_nomem(err, "CA");
+    bool whole = ca->dir && ca->host && ca->module_dir;
+    ca->replays = true;
+    chy_hresult hr = whole ? CHY_S_OK : chy_fail_nomem(err, "CA");
+    if (hr == CHY_S_OK) hr = chy_store_open_sqlite_to_read(ca->dir, &ca->store, err);
+    if (hr == CHY_S_OK) hr = chy_config_load(ca->store, &ca->config, err);
+    if (hr == CHY_S_OK) hr = load_authorities(ca, err);
+    if (hr == CHY_S_OK) hr = make_names(ca, err);
+    if (hr == CHY_S_OK) hr = chy_settings_make(ca, &ca->settings, err);
+    if (hr == CHY_S_OK) {
+        *out = ca;
+        return CHY_S_OK;
+    }
+    chy_wrap(err, "CA in %s", options->dir);
+    chy_ca_close_to_read(ca);
+    return hr;
+}
+
+void chy_ca_close_to_read(struct chy_ca *ca)
+{
+    if (!ca) return;
+    if (ca->store) chy_store_close(ca->store);
+    ca_free(ca);
 }
 
 /* Everything that is on its way ends, or the time is up. Called again after the dispatcher has

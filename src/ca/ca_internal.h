@@ -66,6 +66,7 @@ struct chy_ca {
     const struct chy_clock *clock;
     struct chy_workers *workers;
     bool throwaway;
+    bool replays; /* opened to read: decisions are played again as of their own time */
 
     struct chy_store *store;
     struct chy_config *config;
@@ -136,6 +137,11 @@ static inline const struct chy_authority *chy_ca_current(const struct chy_ca *ca
 CHY_MUST_USE chy_hresult chy_ca_add_authority(struct chy_ca *ca, struct chy_key *key,
                                               struct chy_err *err);
 const struct chy_authority *chy_ca_authority(const struct chy_ca *ca, int32_t issuer_index);
+
+/* ca.c: beside the daemon: no lock, no private key, no thread, no module */
+CHY_MUST_USE chy_hresult chy_ca_open_to_read(const struct chy_ca_options *options,
+                                             struct chy_ca **out, struct chy_err *err);
+void chy_ca_close_to_read(struct chy_ca *ca);
 
 /* settings.c */
 CHY_MUST_USE chy_hresult chy_settings_make(struct chy_ca *ca, struct chy_settings **out,

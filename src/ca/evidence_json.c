@@ -150,6 +150,14 @@ static void add_change(struct chy_json *j, const struct chy_change *c)
     chy_buf_free(&oid);
 }
 
+void chy_changes_json(struct chy_json *j, const struct chy_change *change, size_t n)
+{
+    chy_json_array(j, "changes");
+    for (size_t i = 0; i < n; i++)
+        add_change(j, &change[i]);
+    chy_json_end(j, ']');
+}
+
 static void add_text(struct chy_json *j, const char *key, struct chy_span s)
 {
     if (s.n) {
@@ -185,10 +193,7 @@ void chy_evidence_json(struct chy_json *j, const char *key, const struct chy_evi
     add_text(j, "by", e->author);
     chy_json_add_bool(j, "new", e->is_new);
     add_module(j, e);
-    chy_json_array(j, "changes");
-    for (size_t i = 0; i < e->n_changes; i++)
-        add_change(j, &e->change[i]);
-    chy_json_end(j, ']');
+    chy_changes_json(j, e->change, e->n_changes);
     chy_json_add_int(j, "changes_merged", (int64_t)(e->merged & INT64_MAX));
     chy_json_add_int(j, "changes_lost", (int64_t)(e->lost & INT64_MAX));
     chy_json_array(j, "lint");

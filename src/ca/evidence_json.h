@@ -7,6 +7,8 @@
 
 void chy_evidence_json(struct chy_json *j, const char *key, const struct chy_evidence *e,
                        uint32_t number, chy_time decided_when);
+/* "changes": what was there before and after. */
+void chy_changes_json(struct chy_json *j, const struct chy_change *change, size_t n);
 /* Members of an open object: "name" and "oid"; "text" and "hex". */
 void chy_json_add_ext_name(struct chy_json *j, struct chy_span oid);
 void chy_json_add_ext(struct chy_json *j, struct chy_span oid, struct chy_span value);

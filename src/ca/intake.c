@@ -79,7 +79,7 @@ static chy_hresult set_server_extension(struct chy_request *r, const char *oid,
 static chy_hresult add_cdp(struct chy_request *r, const struct chy_settings *s)
 {
     struct chy_span cdp = chy_buf_span(&s->cdp_der);
-    r->shard = chy_publisher_shard(r->ca, s, r->id);
+    if (!r->ca->replays) r->shard = chy_publisher_shard(r->ca, s, r->id);
     if (r->shard) {
         chy_buf_reset(&r->scratch);
         chy_hresult hr = chy_settings_cdp(r->ca, s, r->authority, r->shard, &r->scratch, &r->err);
@@ -188,7 +188,7 @@ void chy_intake_decide(struct chy_request *r, struct chy_worker *w)
     struct chy_settings *s = chy_settings_get(ca);
     chy_hresult status = CHY_S_OK;
     bool abandoned = false;
-    r->authority = s->authority;
+    if (!r->ca->replays) r->authority = s->authority;
     if (propose_validity(r, s) != CHY_S_OK || add_server_extensions(r, w, s) != CHY_S_OK) {
         chy_pipeline_conclude(r, CHY_DB_DISP_ERROR, r->err.code, r->err.text);
         chy_pipeline_write_final(r);

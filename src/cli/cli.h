@@ -122,6 +122,7 @@ int chy_cmd_cert_release(struct chy_cli *cli);
 int chy_cmd_crl_publish(struct chy_cli *cli);
 int chy_cmd_crl_show(struct chy_cli *cli);
 int chy_cmd_crl_get(struct chy_cli *cli);
+int chy_cmd_policy_replay(struct chy_cli *cli);
 int chy_cmd_module_list(struct chy_cli *cli);
 int chy_cmd_module_show(struct chy_cli *cli);
 int chy_cmd_module_check(struct chy_cli *cli);

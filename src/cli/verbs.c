@@ -102,6 +102,14 @@ const struct chy_verb chy_verbs[] = {
      "--calls N     of the long run (default 10000)      --seconds N  for it at most (default 20)\n"
      "--load-only   would it load? nothing is called",
      chy_cmd_module_check},
+    {"policy", "replay", "--module FILE.so", 0, 0, "module= since= dir= set=* deadline= verbose",
+     "Would another policy module have decided otherwise? (reads only; no daemon is needed)\n"
+     "--since T     requests as old as 30d (default), 12h, 2w, or since a time\n"
+     "--dir DIR     of the daemon or of the CA (default /var/lib/chancery); --ca NAME picks one\n"
+     "--set N=V     a setting of the candidate; may be given again (default: those of the CA)\n"
+     "--deadline MS of one call      --verbose  the candidate's own words on standard error\n"
+     "exit status 0 all the same, 1 something is different or failed, 2 it cannot be done",
+     chy_cmd_policy_replay},
     {"config", "get", "PATH", 1, 1, "", "One setting", chy_cmd_config_get},
     {"config", "set", "PATH VALUE", 2, 2, "", "Set a setting; VALUE is JSON, or else a text",
      chy_cmd_config_set},

@@ -49,6 +49,14 @@ chy_hresult chy_key_generate(const char *alg, struct chy_key **out, struct chy_e
     return CHY_FAILED(hr) ? hr : chy_key_of_pkey(pkey, out, err);
 }
 
+chy_hresult chy_key_public(struct chy_span spki, struct chy_key **out, struct chy_err *err)
+{
+    const unsigned char *p = spki.p;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)spki.n);
+    if (!pkey) return chy_fail_openssl(err, CHY_E_INVALIDARG, "key: no public key");
+    return chy_key_of_pkey(pkey, out, err);
+}
+
 struct chy_key *chy_key_ref(struct chy_key *key)
 {
     atomic_fetch_add_explicit(&key->refs, 1, memory_order_relaxed);

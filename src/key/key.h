@@ -16,6 +16,9 @@ CHY_MUST_USE chy_hresult chy_key_generate(const char *alg, struct chy_key **out,
 CHY_MUST_USE chy_hresult chy_key_save(const struct chy_key *key, const char *path,
                                       struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_key_load(const char *path, struct chy_key **out, struct chy_err *err);
+/* The public half alone, of a SubjectPublicKeyInfo: tells its algorithms, and cannot sign. */
+CHY_MUST_USE chy_hresult chy_key_public(struct chy_span spki, struct chy_key **out,
+                                        struct chy_err *err);
 struct chy_key *chy_key_ref(struct chy_key *key);
 void chy_key_free(struct chy_key *key);
 

@@ -175,6 +175,8 @@ chy_hresult chy_conn_run(struct chy_conn *c, const char *sql, const char *path,
 
 /* ---- sqlite_schema.c ---- */
 extern const char *const chy_sql_text[CHY_SQL_COUNT];
+/* For who only reads: CHY_S_OK when the file is as this program would have made it. */
+chy_hresult chy_schema_check(struct chy_conn *c, const char *path, struct chy_err *err);
 chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err);
 
 /* ---- sqlite_views.c ---- */

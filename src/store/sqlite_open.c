@@ -300,6 +300,24 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, struct chy_err *
     return CHY_S_OK;
 }
 
+chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **out,
+                                          struct chy_err *err)
+{
+    struct chy_sqlite *s = new_store(dir, 0);
+    if (!s) return chy_fail_nomem(err, "the database");
+    chy_queue_close(&s->queue);
+    struct chy_conn *c = chy_reader_take(s, err);
+    chy_hresult hr = c ? chy_schema_check(c, s->path, err) : CHY_E_FAIL;
+    if (c) chy_reader_give(s, c, hr);
+    if (hr != CHY_S_OK) {
+        hr = err ? err->code : hr;
+        close_store(&s->base);
+        return hr;
+    }
+    *out = &s->base;
+    return CHY_S_OK;
+}
+
 chy_hresult chy_store_open_sqlite(const char *dir, unsigned cache_kib, struct chy_store **out,
                                   struct chy_err *err)
 {

@@ -312,6 +312,23 @@ static chy_hresult run_steps(struct chy_conn *c, int64_t version, const char *pa
     return hr;
 }
 
+chy_hresult chy_schema_check(struct chy_conn *c, const char *path, struct chy_err *err)
+{
+    int64_t version = 0;
+    int64_t application = 0;
+    chy_hresult hr = read_number(c, "PRAGMA user_version", path, &version, err);
+    if (hr == CHY_S_OK) hr = read_number(c, "PRAGMA application_id", path, &application, err);
+    if (hr != CHY_S_OK) return hr;
+    if (application != APPLICATION_ID)
+        return chy_fail(err, CHY_ERROR_INVALID_DATA, "the database %s was made by another program",
+                        path);
+    if (version == VERSION) return CHY_S_OK;
+    return chy_fail(err, CHY_ERROR_NOT_SUPPORTED,
+                    "the database %s has version %lld, this program reads version %d: start a "
+                    "chanceryd of this program's version on it first",
+                    path, (long long)version, VERSION);
+}
+
 chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err)
 {
     int64_t version = 0;

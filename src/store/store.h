@@ -318,6 +318,10 @@ struct chy_store {
  * pid named). cache_kib is the page cache of the writer. */
 CHY_MUST_USE chy_hresult chy_store_open_sqlite(const char *dir, unsigned cache_kib,
                                                struct chy_store **out, struct chy_err *err);
+/* The same beside the process that has it open: nothing is locked, migrated or written, and every
+ * record that is handed over fails. Refused with a clear text when it is of another version. */
+CHY_MUST_USE chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **out,
+                                                       struct chy_err *err);
 /* Waits for what is queued, then closes. */
 void chy_store_close(struct chy_store *s);
 static inline void chy_store_write(struct chy_store *s, struct chy_write *w)
