@@ -1,6 +1,7 @@
 # What goes where. The component "dev" is all that the author of a module needs.
 include(CMakePackageConfigHelpers)
 set(CHY_MODULE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/chancery/modules)
+set(CHY_HELPER_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/chancery/helpers)
 set(CHY_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Chancery)
 file(RELATIVE_PATH CHY_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" CHY_PC_TO_PREFIX "${CHY_PC_TO_PREFIX}")
@@ -27,10 +28,15 @@ if(TARGET libchancery)
 endif()
 configure_package_config_file(${CMAKE_SOURCE_DIR}/conf/ChanceryConfig.cmake.in
   ${CMAKE_BINARY_DIR}/conf/ChanceryConfig.cmake INSTALL_DESTINATION ${CHY_PACKAGE_DIR}
-  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CHY_MODULE_INSTALL_DIR)
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_BINDIR CHY_MODULE_INSTALL_DIR CHY_HELPER_INSTALL_DIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/conf/ChanceryConfig.cmake ${CMAKE_BINARY_DIR}/conf/ChanceryConfigVersion.cmake
-  ${CMAKE_SOURCE_DIR}/conf/module.map DESTINATION ${CHY_PACKAGE_DIR} COMPONENT dev)
+  ${CMAKE_SOURCE_DIR}/conf/ChanceryModule.cmake ${CMAKE_SOURCE_DIR}/conf/module.map
+  DESTINATION ${CHY_PACKAGE_DIR} COMPONENT dev)
+# The same from the build tree: Chancery_DIR=BUILD/cmake.
+configure_file(${CMAKE_SOURCE_DIR}/conf/ChanceryBuildTree.cmake.in ${CMAKE_BINARY_DIR}/cmake/ChanceryConfig.cmake @ONLY)
+configure_file(${CMAKE_SOURCE_DIR}/conf/ChanceryModule.cmake ${CMAKE_BINARY_DIR}/cmake/ChanceryModule.cmake COPYONLY)
+configure_file(${CMAKE_SOURCE_DIR}/conf/module.map ${CMAKE_BINARY_DIR}/cmake/module.map COPYONLY)
 
 configure_file(${CMAKE_SOURCE_DIR}/conf/chancery.service.in ${CMAKE_BINARY_DIR}/conf/chancery.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/conf/chancery.service DESTINATION lib/systemd/system)

@@ -126,6 +126,7 @@ int chy_cmd_policy_replay(struct chy_cli *cli);
 int chy_cmd_module_list(struct chy_cli *cli);
 int chy_cmd_module_show(struct chy_cli *cli);
 int chy_cmd_module_check(struct chy_cli *cli);
+int chy_cmd_module_new(struct chy_cli *cli);
 int chy_cmd_config_get(struct chy_cli *cli);
 int chy_cmd_config_set(struct chy_cli *cli);
 int chy_cmd_config_list(struct chy_cli *cli);

@@ -95,6 +95,10 @@ const struct chy_verb chy_verbs[] = {
      chy_cmd_crl_get},
     {"module", "list", "", 0, 0, "", "The policy module and the exit modules", chy_cmd_module_list},
     {"module", "show", "NAME", 1, 1, "", "One module: file, hash, calls", chy_cmd_module_show},
+    {"module", "new", "NAME", 1, 1, "kind= lang= dir=",
+     "Make a folder with a module that builds and tests itself (no daemon is needed)\n"
+     "--kind policy|exit      --lang c|python  (default c)      --dir D  (default: NAME)",
+     chy_cmd_module_new},
     {"module", "check", "FILE.so", 1, 1, "set=* calls= seconds= load-only",
      "Examine a module file: what it is, exports and links, and how it behaves (no daemon is "
      "needed)\n"

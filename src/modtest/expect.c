@@ -119,14 +119,14 @@ static chy_hresult get_property(struct chy_play *p, bool of_request, const char 
 {
     static const chy_long types[] = {CHY_PROPTYPE_STRING, CHY_PROPTYPE_LONG, CHY_PROPTYPE_DATE,
                                      CHY_PROPTYPE_BINARY};
-    const struct chy_engine_ops *ops = &chy_ca_engine_ops;
+    const struct chy_engine_ops *ops = &chy_play_ops;
     struct chy_request *r = p->request ? p->request->made : NULL;
     if (!r) return chy_fail(err, CHY_E_INVALIDARG, "there is no request yet");
     *out = (chy_variant){.vt = CHY_VT_EMPTY};
     chy_hresult hr = CHY_E_INVALIDARG;
     for (size_t i = 0; i < CHY_ARRAY_LEN(types) && hr == CHY_E_INVALIDARG; i++)
-        hr = of_request ? ops->get_request_property(r, CHY_ASKER_EXIT, name, types[i], out)
-                        : ops->get_certificate_property(r, CHY_ASKER_EXIT, name, types[i], out);
+        hr = of_request ? ops->get_request_property(p, CHY_ASKER_EXIT, name, types[i], out)
+                        : ops->get_certificate_property(p, CHY_ASKER_EXIT, name, types[i], out);
     return hr == CHY_E_OUTOFMEMORY ? chy_fail_nomem(err, name) : CHY_S_OK;
 }
 

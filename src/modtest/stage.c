@@ -95,8 +95,7 @@ static chy_hresult event_property(const struct chy_play *p, const char *name, ch
 static chy_hresult get_request_property(void *request, enum chy_asker asker, const char *name,
                                         chy_long type, chy_variant *out)
 {
-    chy_hresult hr = event_property(request, name, type, out);
-    if (hr != CHY_CERTSRV_E_PROPERTY_EMPTY) return hr;
+    if (strncasecmp(name, "Event", 5) == 0) return event_property(request, name, type, out);
     return engine()->get_request_property(made_of(request), asker, name, type, out);
 }
 static chy_hresult get_request_attribute(void *request, const char *name, chy_str *out)

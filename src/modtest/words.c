@@ -34,9 +34,29 @@ static bool add_serial(const struct chy_play *p, struct chy_buf *out)
     return true;
 }
 
+/* ${NAME} is of the environment. */
+static chy_hresult from_environment(struct reader *in)
+{
+    char name[64];
+    size_t n = 0;
+    while (in->at < in->end && *in->at != '}' && n + 1 < sizeof(name))
+        name[n++] = (char)*in->at++;
+    name[n] = 0;
+    const char *value = in->at < in->end && *in->at == '}' ? getenv(name) : NULL;
+    if (!value)
+        return chy_fail(in->err, CHY_E_INVALIDARG, "${%s}: the environment does not have it", name);
+    in->at++;
+    chy_buf_add_str(in->out, value);
+    return CHY_S_OK;
+}
+
 /* $DIR, $HERE, $ID, $SERIAL */
 static chy_hresult variable(struct reader *in)
 {
+    if (in->at < in->end && *in->at == '{') {
+        in->at++;
+        return from_environment(in);
+    }
     char name[16];
     size_t n = 0;
     while (in->at < in->end && *in->at >= 'A' && *in->at <= 'Z' && n + 1 < sizeof(name))
@@ -56,8 +76,8 @@ static chy_hresult variable(struct reader *in)
     }
     if (known) return CHY_S_OK;
     return chy_fail(in->err, CHY_E_INVALIDARG,
-                    "$%s: there are $DIR and $HERE, $ID of a request and $SERIAL of a certificate; "
-                    "a dollar is \\$",
+                    "$%s: there are $DIR and $HERE, $ID of a request and $SERIAL of a certificate, "
+                    "and ${NAME} of the environment; a dollar is \\$",
                     name);
 }
 

@@ -35,7 +35,7 @@ target_link_libraries(modtest-blind PRIVATE chy_flags)
 set_target_properties(modtest-blind PROPERTIES PREFIX "" OUTPUT_NAME blind LIBRARY_OUTPUT_DIRECTORY ${modtest_bad})
 
 find_program(PYTHON3 python3 REQUIRED)
-foreach(test check plays)
+foreach(test check plays new)
   add_test(NAME modtest/${test} COMMAND ${PYTHON3} -B ${modtest}/test_${test}.py)
   set_tests_properties(modtest/${test} PROPERTIES TIMEOUT 300 ENVIRONMENT
     "CHANCERY_BIN=${CMAKE_BINARY_DIR}/bin;MODULES=${CMAKE_BINARY_DIR}/modules;BAD_MODULES=${modtest_bad}")
