@@ -41,7 +41,7 @@ static int64_t real_monotonic(void *arg)
     return chy_monotonic(&chy_system_clock);
 }
 
-static void limit(int what, rlim_t n)
+static void limit(unsigned what, rlim_t n)
 {
     const struct rlimit r = {n, n};
     (void)setrlimit(what, &r);
