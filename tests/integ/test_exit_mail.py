@@ -5,7 +5,7 @@ import time
 
 import daemon
 from daemon import CHANCERY, Certificate, Daemon, main, make_csr, run
-from mailserver import HOLDER, ISSUE, PEND, USER, Mailing
+from mailserver import HOLDER, ISSUE, MINE, PEND, USER, Mailing
 
 PAGE = os.path.join(daemon.TREE, "docs/modules/exit-mail.md")
 CODE = os.path.join(daemon.TREE, "modules/exit-mail/")
@@ -80,6 +80,24 @@ class Life(Mailing):
             self.assertEqual((len(lines), lines[1], lines[3]), (5, ".", "end"), lines)
             self.assertTrue(lines[2].endswith("?gnp.exe"), lines)
             self.assertTrue(all(len(line) <= 78 for line in m.raw.split(b"\r\n")), m.raw)
+
+
+class Digests(Mailing):
+    def test_many_events_one_mail(self):
+        server = self.server()
+        d = self.begin(server, StateDirectory=self.temp(), To="pki@example.test", DigestMinutes=60, ReminderDays=[])
+        serials = [self.issue()["serial"] for _ in range(3)]
+        self.quiet()
+        server.nothing_more(0, 0.3)
+        d.stop()
+        d = self.again()
+        serials.append(self.issue()["serial"])
+        self.quiet()
+        d.set(MINE + "DigestMinutes", "1s")
+        (m,) = server.wait(1)
+        self.assertEqual((m.event, m["Subject"]), ("Digest", "Test CA: 4 events"))
+        self.assertEqual(re.findall(r"Serial:      (\S+)", m.body), serials)
+        server.nothing_more(1)
 
 
 class Page(Mailing):

@@ -3,6 +3,8 @@
 #include "host.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,6 +15,24 @@
 
 static char folder[64];
 static struct fake_request *rq;
+
+static int resolver_hangs; /* seconds */
+static int resolvers;      /* that hang now */
+
+/* In place of the C library's, as far as the module is concerned. */
+CHY_MODULE_EXPORT int getaddrinfo(const char *node, const char *service,
+                                  const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    int seconds = __atomic_load_n(&resolver_hangs, __ATOMIC_ACQUIRE);
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &found, sizeof real);
+    if (!seconds) return real(strcmp(node, "mail.test") ? node : "127.0.0.1", service, hints, out);
+    __atomic_add_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    usleep((useconds_t)seconds * 1000000);
+    __atomic_sub_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    return EAI_AGAIN;
+}
 
 static void remove_folder(void)
 {
@@ -343,6 +363,39 @@ static void the_server_is_away(void **state)
     sink_start();
     assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
     end(&o);
+}
+
+static int64_t milliseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A call that outlasts its deadline would cost the CA the module. */
+static void nothing_outlasts_the_call(void **state)
+{
+    (void)state;
+    fake_set_text("SMTPServer", "mail.test");
+    fake_set_text("TLS", "none");
+    fake_set_text("To", "a@x.test, b@x.test, c@x.test");
+    fake.time_left = 2500;
+    __atomic_store_n(&resolver_hangs, 4, __ATOMIC_RELEASE);
+    chy_object o = start();
+    int64_t before = milliseconds();
+    assert_true(CHY_FAILED(tell(&o, CHY_EXITEVENT_CERTISSUED)));
+    assert_true(milliseconds() - before < 3500);
+    assert_true(__atomic_load_n(&resolvers, __ATOMIC_ACQUIRE) > 0);
+    __atomic_store_n(&resolver_hangs, 0, __ATOMIC_RELEASE);
+    fake.time_left = 1000; /* too little to begin with */
+    assert_true(CHY_FAILED(tell(&o, CHY_EXITEVENT_CERTISSUED)));
+    assert_int_equal(sink_count(), 0);
+    fake.time_left = 0;
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+    assert_int_equal(sink_count(), 3);
+    end(&o);
+    while (__atomic_load_n(&resolvers, __ATOMIC_ACQUIRE))
+        usleep(10000);
 }
 
 static void refusals(void **state)
@@ -780,6 +833,7 @@ int main(void)
                                        T(nothing_is_injected),
                                        T(formats),
                                        T(the_server_is_away),
+                                       T(nothing_outlasts_the_call),
                                        T(refusals),
                                        T(settings_that_are_wrong),
                                        T(secrets),

@@ -1,6 +1,5 @@
-"""exit-mail: what it sends later: reminders and digests, across restarts."""
+"""exit-mail: reminders, across restarts."""
 import os
-import re
 import time
 
 from daemon import Certificate, main, until
@@ -43,24 +42,6 @@ class Reminders(Mailing):
         self.assertTrue(until(lambda: "not sent yet" in d.stderr(), 60))
         server.up()
         server.wait(1)
-        server.nothing_more(1)
-
-
-class Digests(Mailing):
-    def test_many_events_one_mail(self):
-        server = self.server()
-        d = self.begin(server, StateDirectory=self.temp(), To="pki@example.test", DigestMinutes=60, ReminderDays=[])
-        serials = [self.issue()["serial"] for _ in range(3)]
-        self.quiet()
-        server.nothing_more(0, 0.3)
-        d.stop()
-        d = self.again()
-        serials.append(self.issue()["serial"])
-        self.quiet()
-        d.set(MINE + "DigestMinutes", "1s")
-        (m,) = server.wait(1)
-        self.assertEqual((m.event, m["Subject"]), ("Digest", "Test CA: 4 events"))
-        self.assertEqual(re.findall(r"Serial:      (\S+)", m.body), serials)
         server.nothing_more(1)
 
 
