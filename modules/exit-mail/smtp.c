@@ -136,8 +136,7 @@ static bool set_functions(struct smtp *c, struct upload *u, long ms)
            curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->error) == CURLE_OK &&
            /* A resolver that hangs is left behind: waiting for it would outlast the call's
               deadline. */
-           set_long(h, CURLOPT_QUICK_EXIT, 1) &&
-           set_long(h, CURLOPT_TIMEOUT_MS, ms) &&
+           set_long(h, CURLOPT_QUICK_EXIT, 1) && set_long(h, CURLOPT_TIMEOUT_MS, ms) &&
            set_long(h, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : CONNECT_MS);
 }
 
