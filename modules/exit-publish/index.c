@@ -113,22 +113,24 @@ static chy_hresult enter(struct job *j, int level, chy_long list, chy_long numbe
     return hr;
 }
 
-static chy_hresult exists(const struct job *j, int level, chy_long list)
+/* S_FALSE: the list is not there, or names it not. */
+static chy_hresult names(const struct job *j, int level, chy_long list, chy_long number)
 {
     struct kit_text t = {.n = 0};
     chy_hresult hr = list_read(j, level, list, &t);
+    bool found = hr == CHY_S_OK && list_has(&t, level, number);
     kit_text_free(&t);
-    return hr;
+    return CHY_FAILED(hr) || found ? hr : CHY_S_FALSE;
 }
 
-/* From the top down: a page that is there is one that the lists above name. */
+/* From the top down: a page that its book names is one that can be found. */
 static chy_hresult place(struct job *j, const struct row *r)
 {
     chy_long page = r->number / PER_LIST, book = page / PER_LIST;
     size_t left;
-    chy_hresult hr = exists(j, 0, page);
+    chy_hresult hr = names(j, 1, book, page);
     bool is_new = hr == CHY_S_FALSE;
-    if (is_new) hr = exists(j, 1, book);
+    if (is_new) hr = names(j, 2, 0, book);
     if (is_new && hr == CHY_S_FALSE) hr = enter(j, 2, 0, book);
     if (is_new && !CHY_FAILED(hr)) hr = enter(j, 1, book, page);
     if (!CHY_FAILED(hr)) hr = list_change(j, 0, page, &(struct list_change){.add = r}, &left);

@@ -74,7 +74,8 @@ static void merge(struct merge *m, const struct kit_text *old)
         chy_long number = number_of(line, len, m->prefix);
         at += len + 1;
         if (number < 0 || is_dropped(m->c, number)) continue;
-        if (m->form == JSON && line[len - 1] == ',') len--;
+        while (m->form == JSON && line[len - 1] == ',')
+            len--;
         if (mine && number > add->number) {
             emit(m, mine->p, mine->n);
             mine = NULL;
@@ -145,17 +146,34 @@ chy_hresult list_read(const struct job *j, int level, chy_long list, struct kit_
     return read_file(p.folder, p.file[JSON], out);
 }
 
-size_t list_numbers(const struct kit_text *t, int level, chy_long *out, size_t max)
+/* The next row's number, from *at on; -1: there are no more. */
+static chy_long next_number(const struct kit_text *t, int level, size_t *at)
 {
-    size_t n = 0;
-    for (size_t at = 0; at < t->n;) {
-        const char *line = t->p + at, *end = memchr(line, '\n', t->n - at);
-        size_t len = end ? (size_t)(end - line) : t->n - at;
+    while (*at < t->n) {
+        const char *line = t->p + *at, *end = memchr(line, '\n', t->n - *at);
+        size_t len = end ? (size_t)(end - line) : t->n - *at;
         chy_long number = number_of(line, len, begins[level][JSON]);
-        at += len + 1;
-        if (number < 0) continue;
-        if (n < max) out[n] = number;
-        if (n >= max && max) out[max - 1] = number;
+        *at += len + 1;
+        if (number >= 0) return number;
+    }
+    return -1;
+}
+
+bool list_has(const struct kit_text *t, int level, chy_long number)
+{
+    size_t at = 0;
+    chy_long found;
+    while ((found = next_number(t, level, &at)) >= 0)
+        if (found == number) return true;
+    return false;
+}
+
+size_t list_count(const struct kit_text *t, int level, chy_long *last)
+{
+    size_t at = 0, n = 0;
+    chy_long found;
+    while ((found = next_number(t, level, &at)) >= 0) {
+        *last = found;
         n++;
     }
     return n;

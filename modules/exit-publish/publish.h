@@ -116,9 +116,9 @@ chy_hresult list_change(struct job *j, int level, chy_long list, const struct li
                         size_t *left);
 /* S_FALSE: there is no such list. */
 chy_hresult list_read(const struct job *j, int level, chy_long list, struct kit_text *out);
-/* The numbers of its rows; how many there are, which may be more than fit: then the last takes the
- * last place. */
-size_t list_numbers(const struct kit_text *t, int level, chy_long *out, size_t max);
+bool list_has(const struct kit_text *t, int level, chy_long number);
+/* How many rows it has; the number of the last one. */
+size_t list_count(const struct kit_text *t, int level, chy_long *last);
 
 /* Removes expired certificates of some pages, if that is wanted. */
 void sweep(struct job *j, int pages);

@@ -47,16 +47,16 @@ static chy_hresult remove_expired(struct job *j, struct kit_text *page, chy_long
 }
 
 /* From the top down, as pages are entered: one that is there may be named no more, but then it is
- * found here again, since all numbers are tried. */
+ * found here again, since all numbers are tried, or by the next row that it gets. */
 static chy_hresult forget_page(struct job *j, chy_long page)
 {
-    chy_long book = page / PER_LIST, one[2] = {0, 0};
+    chy_long book = page / PER_LIST, last = -1;
     struct kit_text t = {.n = 0};
     size_t left;
     chy_hresult hr = list_read(j, 1, book, &t);
-    size_t n = hr == CHY_S_OK ? list_numbers(&t, 1, one, 2) : 0;
+    size_t n = hr == CHY_S_OK ? list_count(&t, 1, &last) : 0;
     kit_text_free(&t);
-    if (n == 1 && one[0] == page)
+    if (n == 1 && last == page)
         hr = list_change(j, 2, 0, &(struct list_change){.drop = &book, .n_drop = 1}, &left);
     if (n && !CHY_FAILED(hr))
         hr = list_change(j, 1, book, &(struct list_change){.drop = &page, .n_drop = 1}, &left);
@@ -67,10 +67,10 @@ static chy_hresult forget_page(struct job *j, chy_long page)
 static chy_hresult sweep_page(struct job *j, chy_long page)
 {
     struct kit_text t = {.n = 0};
-    chy_long gone[PER_LIST], all[PER_LIST];
+    chy_long gone[PER_LIST], last;
     size_t n = 0, left;
     chy_hresult hr = list_read(j, 0, page, &t);
-    size_t rows = hr == CHY_S_OK ? list_numbers(&t, 0, all, PER_LIST) : 0;
+    size_t rows = hr == CHY_S_OK ? list_count(&t, 0, &last) : 0;
     if (hr == CHY_S_OK) hr = remove_expired(j, &t, gone, &n);
     kit_text_free(&t);
     if (hr != CHY_S_OK || (!n && rows)) return hr;
@@ -83,10 +83,9 @@ static chy_hresult sweep_page(struct job *j, chy_long page)
 static chy_hresult find_last(struct job *j)
 {
     struct kit_text t = {.n = 0};
-    chy_long books[1];
+    chy_long book;
     chy_hresult hr = list_read(j, 2, 0, &t);
-    if (hr == CHY_S_OK && list_numbers(&t, 2, books, 1))
-        j->index->last = books[0] * PER_LIST + PER_LIST - 1;
+    if (hr == CHY_S_OK && list_count(&t, 2, &book)) j->index->last = book * PER_LIST + PER_LIST - 1;
     kit_text_free(&t);
     return hr;
 }

@@ -351,6 +351,31 @@ static void they_go_with_crls_too(void **state)
     assert_true(is_there("index/b000000.html") && is_there("index/p00000000.html"));
 }
 
+/* As after a crash between the lists, or a hand that removed one. */
+static void lists_that_are_missing_come_back(void **state)
+{
+    (void)state;
+    static const char *const gone[] = {"index/b000000.json", "index.json", "index/p00000000.json",
+                                       "index/p00000000.html"};
+    char path[200];
+    start();
+    issue(3);
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, gone[i]);
+        assert_int_equal(unlink(path), 0);
+        if (i == 1) { /* a book that is there is looked for above when it gets a page */
+            snprintf(path, sizeof path, "%s/index/b000000.json", folder);
+            assert_int_equal(unlink(path), 0);
+        }
+        issue(3);
+        for (size_t k = 0; k < sizeof gone / sizeof gone[0]; k++)
+            assert_true(is_there(gone[k]));
+        assert_non_null(strstr(content("index.json"), "{\"book\":0,"));
+        assert_non_null(strstr(content("index/b000000.json"), "{\"page\":0,"));
+    }
+    stop();
+}
+
 /* The index is a file like others, and may come back from a backup or an editor. */
 static void a_page_that_is_garbage(void **state)
 {
@@ -467,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(modes_of_files_and_folders, reset, tidy),
         cmocka_unit_test_setup_teardown(expired_ones_go, reset, tidy),
         cmocka_unit_test_setup_teardown(they_go_with_crls_too, reset, tidy),
+        cmocka_unit_test_setup_teardown(lists_that_are_missing_come_back, reset, tidy),
         cmocka_unit_test_setup_teardown(a_page_that_is_garbage, reset, tidy),
         cmocka_unit_test_setup_teardown(crls_and_the_ca, reset, tidy),
         cmocka_unit_test_setup_teardown(settings, reset, tidy),
