@@ -276,6 +276,27 @@ static void recipients(void **state)
     assert_string_equal(whom(CHY_EXITEVENT_CERTISSUED), "holder@example.test ");
 }
 
+static void twenty_recipients_at_most(void **state)
+{
+    (void)state;
+    char many[1000] = "";
+    for (int i = 0; i < 30; i++) {
+        size_t n = strlen(many);
+        snprintf(many + n, sizeof many - n, "r%d@example.test,", i);
+    }
+    fake_attribute(rq, "Contact", many);
+    fake_set_text("RecipientDomains", "example.test");
+    fake_set_text("To", "%Attribute.Contact");
+    assert_int_equal(notify(CHY_EXITEVENT_CERTDENIED), CHY_S_OK);
+    assert_int_equal(sink_count(), 20);
+    fake_set_text("To", many);
+    chy_long mask;
+    chy_object o = fake_create("exit-mail", "ExitMail.Exit");
+    assert_int_equal(fake_exit_table(&o)->initialize(o.self, "c", &mask), CHY_E_INVALIDARG);
+    end(&o);
+    assert_non_null(strstr(fake.log, "setting To has more than 20 addresses"));
+}
+
 static void assert_lines_are_lawful(const struct sink_mail *m)
 {
     for (const char *p = m->data; *p;) {
@@ -822,6 +843,34 @@ static void a_digest_goes_on_beside_one_who_cannot_get_it(void **state)
     assert_int_equal(lines_of("digest"), 3);
 }
 
+/* The server is away for long: what there is no room for stays with the engine. */
+static void a_digest_is_bounded(void **state)
+{
+    (void)state;
+    char id[20];
+    fake_set_text("StateDirectory", folder);
+    fake_set_text("DigestMinutes", "60");
+    fake_set_text("Issued/BodyFormat", "x");
+    sink_stop();
+    chy_object o = start();
+    for (int i = 0; i < 2000; i++) {
+        snprintf(id, sizeof id, "id-%d", i);
+        set_property("EventID", id);
+        if (tell(&o, CHY_EXITEVENT_CERTISSUED) != CHY_S_OK) fail_msg("%d: %s", i, fake.log);
+    }
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK); /* the last one again */
+    set_property("EventID", "id-2000");
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_ERROR_BUSY);
+    sink_start();
+    if (!sink_wait(1, 60)) fail_msg("%s", fake.log); /* long before the hour is over */
+    assert_string_equal(header(sink_mail(0), "Subject"), "Test CA: 2000 events");
+    for (int i = 0; i < 500 && lines_of("digest"); i++)
+        usleep(20000);
+    assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
+    assert_int_equal(lines_of("digest"), 1);
+    end(&o);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, reset, tidy)
 
 int main(void)
@@ -830,6 +879,7 @@ int main(void)
                                        T(every_event_has_a_folder),
                                        T(filters),
                                        T(recipients),
+                                       T(twenty_recipients_at_most),
                                        T(nothing_is_injected),
                                        T(formats),
                                        T(the_server_is_away),
@@ -847,6 +897,7 @@ int main(void)
                                        T(the_disk_is_full),
                                        T(one_folder_one_owner),
                                        T(digests),
+                                       T(a_digest_is_bounded),
                                        T(a_digest_goes_on_beside_one_who_cannot_get_it)};
     signal(SIGPIPE, SIG_IGN); /* as the daemon has it */
     signal(SIGXFSZ, SIG_IGN);
