@@ -107,6 +107,8 @@ static bool set_way(CURL *c, const struct settings *s)
 static bool set_http(CURL *c)
 {
     return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* A resolver that hangs is left behind: to wait for it would outlast the call. */
+           curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_USERAGENT, "chancery-webhook/" CHY_VERSION) == CURLE_OK &&

@@ -3,6 +3,8 @@
 #include "host.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -17,6 +19,23 @@ static FILE *told;
 static int keep_alive; /* the server ends when this is closed */
 static int plain, https, mtls, wrong_name, stranger;
 static struct fake_request *rq;
+
+static int resolver_hangs, resolvers; /* those that hang now */
+
+/* In place of the C library's, as far as the module is concerned. */
+CHY_MODULE_EXPORT int getaddrinfo(const char *node, const char *service,
+                                  const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &found, sizeof real);
+    if (!__atomic_load_n(&resolver_hangs, __ATOMIC_ACQUIRE)) return real(node, service, hints, out);
+    __atomic_add_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    for (int i = 0; i < 3000 && __atomic_load_n(&resolver_hangs, __ATOMIC_ACQUIRE); i++)
+        usleep(10000);
+    __atomic_sub_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    return EAI_AGAIN;
+}
 
 static void start_server(void)
 {
@@ -350,6 +369,24 @@ static void a_slow_server(void **state)
     nothing_came();
 }
 
+/* A resolver that does not answer is not waited for beyond the call. */
+static void a_resolver_that_hangs(void **state)
+{
+    (void)state;
+    fake_set_text("URL", "https://slow.example.test/");
+    fake_set_long("Timeout", 1);
+    __atomic_store_n(&resolver_hangs, 1, __ATOMIC_RELEASE);
+    double from = clock_now();
+    chy_hresult hr = issued();
+    double took = clock_now() - from;
+    bool hung = __atomic_load_n(&resolvers, __ATOMIC_ACQUIRE) > 0;
+    __atomic_store_n(&resolver_hangs, 0, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&resolvers, __ATOMIC_ACQUIRE))
+        usleep(10000);
+    assert_int_equal(hr, CHY_ERROR_TIMEOUT);
+    assert_true(hung && took < 20);
+}
+
 static size_t lines(void)
 {
     struct line l;
@@ -617,6 +654,7 @@ int main(void)
         cmocka_unit_test_setup(what_an_answer_means, reset),
         cmocka_unit_test_setup(what_is_no_answer, reset),
         cmocka_unit_test_setup(a_slow_server, reset),
+        cmocka_unit_test_setup(a_resolver_that_hangs, reset),
         cmocka_unit_test_setup(the_server_says_when, reset),
         cmocka_unit_test_setup(one_connection_for_many_events, reset),
         cmocka_unit_test_setup(events_that_are_asked_for, reset),

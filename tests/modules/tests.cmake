@@ -32,4 +32,4 @@ foreach(source ${module_tests} ${CMAKE_CURRENT_LIST_DIR}/bench_policy.c)
   set_tests_properties(modules/${name} PROPERTIES TIMEOUT 300)
 endforeach()
 target_sources(modules_test_exit_mail PRIVATE ${CMAKE_CURRENT_LIST_DIR}/smtp_sink.c)
-set_target_properties(modules_test_exit_mail PROPERTIES ENABLE_EXPORTS ON) # its getaddrinfo is the module's
+set_target_properties(modules_test_exit_mail modules_test_exit_webhook PROPERTIES ENABLE_EXPORTS ON) # its getaddrinfo is the module's
