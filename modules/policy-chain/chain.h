@@ -46,7 +46,9 @@ struct member {
     chy_object object;
     const char *class_name;
     bool late, concurrent, initialized;
-    pthread_mutex_t one_call; /* of a member that is not concurrent */
+    pthread_mutex_t gate; /* of a member that is not concurrent: one call at a time */
+    pthread_cond_t gate_opens;
+    bool occupied;
 };
 
 /* A VerifyRequest that runs, and what the members said of it. */

@@ -38,6 +38,22 @@ static chy_hresult make_object(struct member *m, struct why *why)
     return CHY_S_OK;
 }
 
+static void gate_init(struct member *m)
+{
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&m->gate, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->gate_opens, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static void gate_destroy(struct member *m)
+{
+    pthread_cond_destroy(&m->gate_opens);
+    pthread_mutex_destroy(&m->gate);
+}
+
 chy_hresult member_open(struct chain *c, const struct library *lib, struct member **out,
                         struct why *why)
 {
@@ -49,12 +65,12 @@ chy_hresult member_open(struct chain *c, const struct library *lib, struct membe
     m->name = lib->info->name;
     m->class_name = policy_class(lib->info);
     host_of(m);
-    pthread_mutex_init(&m->one_call, NULL);
+    gate_init(m);
     chy_hresult hr = m->class_name
                          ? make_object(m, why)
                          : refuse(why, CHY_REGDB_E_CLASSNOTREG, "it has no class ….Policy");
     if (CHY_FAILED(hr)) {
-        pthread_mutex_destroy(&m->one_call);
+        gate_destroy(m);
         free(m);
         return hr;
     }
@@ -65,29 +81,44 @@ chy_hresult member_open(struct chain *c, const struct library *lib, struct membe
 void member_close(struct member *m)
 {
     table(m)->release(m->object.self);
-    pthread_mutex_destroy(&m->one_call);
+    gate_destroy(m);
     free(m);
+}
+
+static void deadline_of(const struct member *m, struct timespec *out)
+{
+    chy_long ms = INT32_MAX;
+    const chy_host *h = &m->chain->host;
+    (void)h->vt->time_left(h->self, &ms);
+    clock_gettime(CLOCK_MONOTONIC, out);
+    out->tv_sec += ms / 1000;
+    out->tv_nsec += ms % 1000 * 1000000L;
+    out->tv_sec += out->tv_nsec / 1000000000L;
+    out->tv_nsec %= 1000000000L;
 }
 
 chy_hresult member_enter(struct member *m)
 {
-    chy_long ms = INT32_MAX;
     struct timespec until;
-    const chy_host *h = &m->chain->host;
-    if (m->concurrent || pthread_mutex_trylock(&m->one_call) == 0) return CHY_S_OK;
-    (void)h->vt->time_left(h->self, &ms);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    return pthread_mutex_clocklock(&m->one_call, CLOCK_MONOTONIC, &until) == 0 ? CHY_S_OK
-                                                                               : CHY_ERROR_TIMEOUT;
+    int rc = 0;
+    if (m->concurrent) return CHY_S_OK;
+    pthread_mutex_lock(&m->gate);
+    if (m->occupied) deadline_of(m, &until);
+    while (m->occupied && rc == 0)
+        rc = pthread_cond_timedwait(&m->gate_opens, &m->gate, &until);
+    bool entered = !m->occupied;
+    if (entered) m->occupied = true;
+    pthread_mutex_unlock(&m->gate);
+    return entered ? CHY_S_OK : CHY_ERROR_TIMEOUT;
 }
 
 void member_leave(struct member *m)
 {
-    if (!m->concurrent) pthread_mutex_unlock(&m->one_call);
+    if (m->concurrent) return;
+    pthread_mutex_lock(&m->gate);
+    m->occupied = false;
+    pthread_cond_signal(&m->gate_opens);
+    pthread_mutex_unlock(&m->gate);
 }
 
 chy_hresult late_call(const struct member *m, const chy_object *o, const char *method,

@@ -101,7 +101,9 @@ static chy_hresult next_setting(void *h, const char *after, chy_str *out)
 static chy_hresult time_left(void *h, chy_long *ms)
 {
     (void)h;
+    pthread_mutex_lock(&setting_lock);
     *ms = fake.time_left ? fake.time_left : INT32_MAX;
+    pthread_mutex_unlock(&setting_lock);
     return CHY_S_OK;
 }
 
@@ -572,6 +574,21 @@ void fake_set_list(const char *name, const char *comma_separated)
         p += n;
     }
     fake_set_variant(name, v);
+}
+
+bool fake_logged(const char *text)
+{
+    pthread_mutex_lock(&setting_lock);
+    bool yes = strstr(fake.log, text) != NULL;
+    pthread_mutex_unlock(&setting_lock);
+    return yes;
+}
+
+void fake_set_time_left(chy_long ms)
+{
+    pthread_mutex_lock(&setting_lock);
+    fake.time_left = ms;
+    pthread_mutex_unlock(&setting_lock);
 }
 
 chy_object fake_create(const char *module, const char *class_name)

@@ -88,6 +88,10 @@ void fake_set_list(const char *name, const char *comma_separated);
 void fake_set_variant(const char *name, chy_variant value);
 void fake_unset(const char *name);
 
+/* While calls run on other threads. */
+bool fake_logged(const char *text);
+void fake_set_time_left(chy_long ms);
+
 chy_object fake_create(const char *module, const char *class_name);
 const chy_policy_vtbl *fake_policy_table(const chy_object *o);
 const chy_exit_vtbl *fake_exit_table(const chy_object *o);

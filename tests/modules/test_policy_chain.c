@@ -312,20 +312,20 @@ static void time_is_shared(void **state)
     answer("chain-serial", CHY_VR_INSTANT_OK);
     fake_set_long("chain-serial/Slow", 300);
     if (open_chain() != CHY_S_OK) fail_msg("%s", fake.log);
-    fake.time_left = -1;
+    fake_set_time_left(-1);
     assert_int_equal(ask(&got), CHY_ERROR_TIMEOUT);
     assert_int_equal(got, CHY_VR_INSTANT_BAD);
-    fake.time_left = 20;
+    fake_set_time_left(20);
     fake.log[0] = 0;
     assert_int_equal(pthread_create(&t, NULL, ask_often, (void *)(intptr_t)2), 0);
-    while (!strstr(fake.log, "verify new"))
+    while (!fake_logged("verify new"))
         sched_yield();
     /* The other thread holds the member for much longer than there is time. */
     assert_int_equal(ask(&got), CHY_ERROR_TIMEOUT);
     assert_int_equal(got, CHY_VR_INSTANT_BAD);
     assert_non_null(strstr(fake.request[0].message, "chain-serial: VerifyRequest failed with 0x"));
     fake_set_long("chain-serial/Slow", 0);
-    fake.time_left = 0;
+    fake_set_time_left(0);
     assert_int_equal(pthread_join(t, &wrong), 0);
     assert_null(wrong);
     close_chain();

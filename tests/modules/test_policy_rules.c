@@ -141,6 +141,21 @@ static void how_many_names(void **state)
     denied(NAMES, "the subject alternative names have one that is malformed or of an unknown kind");
 }
 
+static void no_more_names_than_it_looks_at(void **state)
+{
+    (void)state;
+    char names[6 * 513 + 1] = "";
+    fake_set_list("Rules/*/Names/Deny", "b");
+    for (int i = 0; i < 513; i++)
+        memcpy(names + 6 * i, "dns:a ", 7);
+    names[6 * 510 - 1] = 0; /* with the common name and the requester there are 512 */
+    fake_san(r, POLICY, names);
+    issued();
+    names[6 * 510 - 1] = ' ';
+    fake_san(r, POLICY, names);
+    denied(NAMES, "the subject alternative names are more than 512 names");
+}
+
 static void rules_of_all_and_of_one_profile(void **state)
 {
     (void)state;
@@ -469,6 +484,7 @@ int main(void)
         cmocka_unit_test_setup(allowed_and_denied_names, reset),
         cmocka_unit_test_setup(parts_of_the_subject, reset),
         cmocka_unit_test_setup(how_many_names, reset),
+        cmocka_unit_test_setup(no_more_names_than_it_looks_at, reset),
         cmocka_unit_test_setup(rules_of_all_and_of_one_profile, reset),
         cmocka_unit_test_setup(without_rules, reset),
         cmocka_unit_test_setup(deny_lists, reset),
