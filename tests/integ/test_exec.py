@@ -180,6 +180,27 @@ class Events(Exec):
         self.assertEqual(len(told("shutdown")), 1)
 
 
+@unittest.skipUnless(os.environ.get("CHANCERY_SLOW"), "the slow lane's")
+class Check(Exec):
+    """`chancery module check`: callbacks that fail as they like, many threads, refreshes, and what a call leaves behind."""
+
+    def check(self, module, *settings):
+        argv = [a for s in settings for a in ("--set", s)]
+        done = daemon.run(daemon.CHANCERY, "module", "check", "--calls", "200", *argv,
+                          os.path.join(daemon.MODULES, module + ".so"), check=False)
+        said = done.stdout.decode() + done.stderr.decode()
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("all is well", said)
+
+    def test_policy(self):
+        self.check("policy-exec", "Command=" + " ".join(self.python("deny-weekend.py")), "Environment=PYTHONPATH=" + self.place,
+                   "Program/ClosedDays=none")
+
+    def test_exit(self):
+        told = self.program("from chancery_module import exit_module\n@exit_module('certissued')\ndef notify(event):\n    event.der\n")
+        self.check("exit-exec", "Command=%s -B %s" % (sys.executable, told), "Environment=PYTHONPATH=" + self.place)
+
+
 class Page(Exec):
     """docs/modules/exec.md says what is so."""
 
