@@ -110,6 +110,7 @@ int chy_cmd_request_new(struct chy_cli *cli);
 int chy_cmd_request_list(struct chy_cli *cli);
 int chy_cmd_request_show(struct chy_cli *cli);
 int chy_cmd_request_explain(struct chy_cli *cli);
+int chy_cmd_request_export(struct chy_cli *cli);
 int chy_cmd_request_retrieve(struct chy_cli *cli);
 int chy_cmd_request_resubmit(struct chy_cli *cli);
 int chy_cmd_request_deny(struct chy_cli *cli);

@@ -54,6 +54,10 @@ const struct chy_verb chy_verbs[] = {
     {"request", "explain", "ID", 1, 1, "",
      "Why it came out as it did: who asked, what each module changed, who decided",
      chy_cmd_request_explain},
+    {"request", "export", "ID", 1, 1, "out=",
+     "A request as a play that chancery-modtest puts before a module again\n"
+     "--out F       (default: standard output)",
+     chy_cmd_request_export},
     {"request", "retrieve", "ID", 1, 1, "out= chain",
      "The certificate of a request\n--out F      --chain  with its issuers",
      chy_cmd_request_retrieve},
