@@ -1,6 +1,7 @@
 """chancery-modtest from outside: its language, its reports, and modules that do not come back."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -124,6 +125,17 @@ class Plays(unittest.TestCase):
             p = subprocess.run([os.path.join(BIN, "chancery-modtest"), *args], capture_output=True, text=True, timeout=60)
             self.assertEqual(p.returncode, 2, args)
             self.assertIn("--help", p.stderr)
+
+    def test_the_manual_has_every_word(self):
+        tree = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        with open(os.path.join(tree, "docs/man/chancery-modtest.1.scd"), encoding="utf-8") as f:
+            manual = set(re.findall(r"[a-z]+", f.read()))
+        words = set()
+        for name in ("play.c", "request.c", "expect.c", "calls.c"):
+            with open(os.path.join(tree, "src/modtest", name), encoding="utf-8") as f:
+                words |= set(re.findall(r'\{"([a-z]+)", ', f.read()))
+        self.assertGreater(len(words), 40)
+        self.assertEqual(words - manual, set())
 
     def test_nothing_remains(self):
         here = tempfile.mkdtemp(prefix="chancery-test-")
