@@ -49,6 +49,14 @@ static bool split(chy_str **list, size_t *n, const char *s)
     return true;
 }
 
+static const char *give_up(chy_str **out, size_t *n, const char *rule)
+{
+    kit_list_free(*out, *n);
+    *out = NULL;
+    *n = 0;
+    return rule;
+}
+
 const char *kit_variant_list(const chy_variant *v, chy_str **out, size_t *n)
 {
     const char *text = kit_variant_text(v);
@@ -59,14 +67,12 @@ const char *kit_variant_list(const chy_variant *v, chy_str **out, size_t *n)
     if (text) ok = split(out, n, text);
     for (size_t i = 0; !text && ok && i < v->u.sv.n; i++) {
         if (!whole(&v->u.sv.v[i]) || !v->u.sv.v[i].n) {
-            kit_list_free(*out, *n);
-            return "has an empty element";
+            return give_up(out, n, "has an empty element");
         }
         ok = *n < LIST_MAX && push(out, n, v->u.sv.v[i].p, v->u.sv.v[i].n);
     }
     if (ok) return NULL;
-    kit_list_free(*out, *n);
-    return "is longer than there is memory for";
+    return give_up(out, n, "is longer than there is memory for");
 }
 
 void kit_list_free(chy_str *v, size_t n)

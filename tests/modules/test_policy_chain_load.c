@@ -80,6 +80,8 @@ static void the_list(void **state)
     refused(CHY_E_INVALIDARG, "setting Modules names no module");
     fake_set_long("Modules", 1);
     refused(CHY_E_INVALIDARG, "setting Modules is no list of texts");
+    fake_set_list("Modules", "policy-default,,policy-default");
+    refused(CHY_E_INVALIDARG, "setting Modules has an empty element");
     fake_set_list("Modules", "policy-default,policy-default");
     refused(CHY_E_INVALIDARG, "member policy-default: it is named twice");
     fake_set_list("Modules", "policy-chain");
