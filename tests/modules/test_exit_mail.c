@@ -649,7 +649,7 @@ static void reminders_wait_for_the_server(void **state)
     assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
     set_property("SerialNumber", "02");
     assert_int_equal(tell(&o, CHY_EXITEVENT_CERTISSUED), CHY_S_OK);
-    for (int i = 0; i < 500 && !strstr(fake.log, "not sent yet"); i++)
+    for (int i = 0; i < 500 && !fake_logged("not sent yet"); i++)
         usleep(20000);
     sink_start();
     if (!sink_wait(2, 60)) fail_msg("%s", fake.log);
