@@ -42,6 +42,11 @@ const struct chy_api_route chy_admin_routes[] = {
     {"POST", "/crl", true, false, CHY_BODY_MAX, chy_admin_crl_publish,
      "Administrator: publish CRLs: kind, shard, next_update, republish"},
     {"GET", "/modules", true, true, 0, chy_admin_modules, "The loaded modules"},
+    {"GET", "/modules/:name/events", true, true, 0, chy_admin_events,
+     "What an exit module is owed: failed, after, limit"},
+    {"POST", "/modules/:name/replay", true, true, CHY_BODY_MAX, chy_admin_replay,
+     "Administrator: owe an exit module events once more, a slice per call: failed, request_id, "
+     "since, after, limit"},
     {"GET", "/config", true, true, 0, chy_admin_config_list, "All settings"},
     {"GET", "/config/*path", true, true, 0, chy_admin_config_get, "One setting"},
     {"PUT", "/config/*path", true, true, CONFIG_MAX, chy_admin_config_put, "Set a setting"},

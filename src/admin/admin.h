@@ -15,6 +15,8 @@ void chy_admin_ca_list(struct chy_exchange *x, void *service);
 void chy_admin_ca_show(struct chy_exchange *x, void *service);
 void chy_admin_ca_cert(struct chy_exchange *x, void *service);
 void chy_admin_ca_property(struct chy_exchange *x, void *service);
+void chy_admin_events(struct chy_exchange *x, void *service);
+void chy_admin_replay(struct chy_exchange *x, void *service);
 void chy_admin_modules(struct chy_exchange *x, void *service);
 void chy_admin_ca_renew(struct chy_exchange *x, void *service);
 void chy_admin_aia(struct chy_exchange *x, void *service);

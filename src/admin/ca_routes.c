@@ -8,6 +8,7 @@
 #include "admin/body.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ca/events.h"
 #include "enrol/rest/rest.h"
 
 enum { ANSWER_MAX = 1 << 20, MAX_MODULES = 32 };
@@ -304,7 +305,19 @@ void chy_admin_ca_property(struct chy_exchange *x, void *arg)
     chy_variant_clear(&v);
 }
 
-static void module_json(struct chy_json *j, const struct chy_ca_module *m)
+static void exit_json(struct chy_json *j, const struct chy_exit_state *e)
+{
+    chy_json_add_bool(j, "paused", e->paused);
+    chy_json_add_bool(j, "synchronous", e->synchronous);
+    chy_json_add_int(j, "events_delivered", (int64_t)e->delivered);
+    chy_json_add_int(j, "events_waiting", (int64_t)e->backlog);
+    chy_json_add_int(j, "events_retrying", (int64_t)e->aside);
+    chy_json_add_int(j, "events_failed", (int64_t)e->failed);
+    chy_json_add_int(j, "lag_seconds", e->lag_us / CHY_US_PER_S);
+}
+
+static void module_json(struct chy_json *j, const struct chy_ca_module *m,
+                        const struct chy_exit_state *e)
 {
     chy_json_object(j, NULL);
     chy_json_add_str(j, "name", m->name);
@@ -325,6 +338,7 @@ static void module_json(struct chy_json *j, const struct chy_ca_module *m)
         chy_json_add_int(j, "failures", (int64_t)m->info.failures);
         chy_json_add_int(j, "busy_us", (int64_t)m->info.busy_us);
     }
+    if (e) exit_json(j, e);
     chy_json_end(j, '}');
 }
 
@@ -349,8 +363,11 @@ void chy_admin_modules(struct chy_exchange *x, void *arg)
     chy_json_object(&j, NULL);
     chy_json_array(&j, "modules");
     size_t n = list ? chy_ca_modules(ca, list, MAX_MODULES) : 0;
-    for (size_t i = 0; i < n; i++)
-        module_json(&j, &list[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct chy_exit_state e;
+        bool is_exit = i && chy_ca_exit_state(ca, i - 1, &e); /* the policy comes first */
+        module_json(&j, &list[i], is_exit ? &e : NULL);
+    }
     chy_json_end(&j, ']');
     chy_json_end(&j, '}');
     chy_free(list);

@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ca/events.h"
 #include "ocsp/ocsp.h"
 
 enum { METRICS_MAX = 16 << 20 };
@@ -126,6 +127,44 @@ static void engine(struct chy_buf *b, const struct chy_service *s)
         struct chy_ca_health h;
         chy_ca_health(s->ca[i], &h);
         one(b, "ready", chy_ca_name(s->ca[i]), "", !h.trouble);
+    }
+}
+
+/* ---- exit modules ---- */
+static double exit_value(const struct chy_exit_state *e, size_t row)
+{
+    switch (row) {
+    case 0: return (double)e->delivered;
+    case 1: return (double)e->backlog;
+    case 2: return (double)e->aside;
+    case 3: return (double)e->failed;
+    case 4: return (double)e->lag_us / (double)CHY_US_PER_S;
+    default: return e->loaded && !e->paused;
+    }
+}
+
+static void exits(struct chy_buf *b, const struct chy_service *s)
+{
+    static const char *const rows[][3] = {
+        {"exit_delivered_total", "counter", "Events that a module took"},
+        {"exit_waiting", "gauge", "Events that wait for it"},
+        {"exit_retrying", "gauge", "Those of them that it refused before"},
+        {"exit_failed", "gauge", "Events that were given up"},
+        {"exit_lag_seconds", "gauge", "Age of the event that comes next"},
+        {"exit_up", "gauge", "1 while it is loaded and not paused"},
+    };
+    for (size_t r = 0; r < CHY_ARRAY_LEN(rows); r++) {
+        head(b, rows[r][0], rows[r][1], rows[r][2]);
+        for (size_t c = 0; c < s->n_cas; c++) {
+            struct chy_exit_state e;
+            for (size_t i = 0; chy_ca_exit_state(s->ca[c], i, &e); i++) {
+                chy_buf_addf(b, "chancery_%s{ca=\"", rows[r][0]);
+                label(b, chy_ca_name(s->ca[c]));
+                chy_buf_add_str(b, "\",module=\"");
+                label(b, e.name);
+                chy_buf_addf(b, "\"} %.15g\n", exit_value(&e, r));
+            }
+        }
     }
 }
 
@@ -262,6 +301,7 @@ void chy_admin_metrics(struct chy_exchange *x, void *service)
     chy_buf_init(&b, METRICS_MAX);
     requests(&b, s);
     engine(&b, s);
+    exits(&b, s);
     crls(&b, s);
     ocsp(&b, s);
     process(&b, s);

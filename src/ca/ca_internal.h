@@ -52,7 +52,7 @@ struct chy_settings {
     char *exits[CHY_CA_MAX_EXITS];     /* ExitModules/Active */
     size_t n_exits;
     unsigned module_timeout_ms;
-    int64_t exit_retry_s, exit_give_up_s; /* ExitRetrySeconds, ExitGiveUpHours */
+    int64_t exit_retry_s, exit_give_up_s; /* ExitRetrySeconds, ExitGiveUpSeconds */
     enum chy_binding binding;
     uint8_t fingerprint[8];     /* of the whole configuration */
     char *signed_attributes[8]; /* SignedAttributes */

@@ -60,7 +60,7 @@ static const struct known known_settings[] = {
     {"EKUOIDsForPublishExpiredCertInCRL", LIST,
      "[\"1.3.6.1.5.5.7.3.3\",\"1.3.6.1.4.1.311.61.1.1\"]", 0, 0, NULL},
     {"EnforceX500NameLengths", NUMBER, "1", 0, 1, NULL},
-    {"ExitGiveUpHours", NUMBER, "72", 1, 8760, NULL},
+    {"ExitGiveUpSeconds", NUMBER, "259200", 1, 31622400, NULL},
     {"ExitModules/Active", LIST, "[\"exit-publish\"]", 0, 0, NULL},
     {"ExitRetrySeconds", NUMBER, "300", 1, 86400, NULL},
     {"KeyBlocklist", LIST, "[]", 0, 0, NULL},

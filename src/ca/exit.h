@@ -60,6 +60,7 @@ struct chy_exit_slot {
     int64_t quiet_until;   /* monotonic: the module as a whole is left alone until then */
     chy_time last_success; /* wall; CHY_TIME_DEFAULT: none since the start */
     _Atomic uint64_t n_aside, n_failed;
+    _Atomic int64_t at_event; /* wall: when occurred what is being told, or was told last */
     _Atomic int64_t next_try; /* wall, of what was set aside; INT64_MAX: nothing was */
     struct chy_told now;      /* told at context 0; under lock */
     pthread_mutex_t lock;     /* now, waiting */
@@ -127,6 +128,7 @@ chy_hresult chy_event_property(const struct chy_ca *ca, const struct chy_told *t
                                chy_long type, chy_variant *out);
 /* location: "ExitModules/NAME" */
 struct chy_exit_slot *chy_exit_of_location(struct chy_ca *ca, const char *location);
+/* As configuration names it, or as it names itself. */
 struct chy_exit_slot *chy_exit_of_name(struct chy_ca *ca, const char *name);
 
 #endif

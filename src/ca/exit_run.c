@@ -57,6 +57,7 @@ enum chy_exit_told chy_exit_tell(struct chy_exit_slot *slot, const struct chy_ou
         r->told = told;
     else
         now_telling(slot, &told);
+    atomic_store(&slot->at_event, e->occurred);
     (void)CHY_FAULT("exit.before");
     atomic_fetch_add(&slot->calls, 1);
     chy_hresult hr = chy_exit_notify(slot->instance, e->event, r, &abandoned, err);
@@ -314,6 +315,19 @@ static void *dispatch(void *arg)
     return NULL;
 }
 
+static chy_time oldest(struct chy_exit_slot *slot)
+{
+    const struct chy_outbox_query q = {.kind = CHY_OUTBOX_STRAIGHT, .module = slot->name};
+    struct chy_store *store = slot->ca->store;
+    struct chy_outbox_entry first;
+    struct chy_arena a;
+    size_t n = 1;
+    chy_arena_init(&a, 1 << 16);
+    bool found = store->ops->outbox(store, &q, &a, &first, &n, NULL) == CHY_S_OK && n;
+    chy_arena_free(&a);
+    return found ? first.occurred : CHY_TIME_DEFAULT;
+}
+
 chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
 {
     char name[16];
@@ -325,6 +339,7 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
     atomic_store(&slot->n_aside, c.aside);
     atomic_store(&slot->n_failed, c.failed);
     atomic_store(&slot->next_try, c.next_try == CHY_TIME_DEFAULT ? INT64_MAX : c.next_try);
+    atomic_store(&slot->at_event, oldest(slot));
     chy_queue_init(&slot->queue);
     atomic_store(&slot->behind, true); /* what the last run still owed comes first */
     slot->runs = true;

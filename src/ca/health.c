@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "ca/ca_internal.h"
+#include "ca/events.h"
 
 /* What was short for a moment is looked at again soon, what lasts more and more rarely. */
 enum { FIRST_PROBE_MS = 10, LAST_PROBE_MS = 1000, IDLE_MS = 30000 };
@@ -161,6 +162,27 @@ static void say(char *out, size_t cap, const char *text)
     snprintf(out + n, cap - n, "%s%s", n ? "; " : "", text);
 }
 
+/* A module that is told, but not what it should be. */
+static void warn_of_events(struct chy_ca *ca, size_t i, struct chy_ca_health *out)
+{
+    enum { LATE_S = 300 };
+    struct chy_exit_state e;
+    char text[200];
+    if (!chy_ca_exit_state(ca, i, &e)) return;
+    if (e.failed) {
+        snprintf(text, sizeof(text),
+                 "exit module %.64s did not take %llu events: see chancery module events %.64s "
+                 "--failed",
+                 e.name, (unsigned long long)e.failed, e.name);
+        say(out->warnings, sizeof(out->warnings), text);
+    }
+    if (e.lag_us > LATE_S * CHY_US_PER_S) {
+        snprintf(text, sizeof(text), "exit module %.64s is %s: %llu events wait for it", e.name,
+                 e.paused ? "paused" : "behind", (unsigned long long)e.backlog);
+        say(out->warnings, sizeof(out->warnings), text);
+    }
+}
+
 void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
 {
     memset(out, 0, sizeof(*out));
@@ -183,10 +205,14 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
     for (size_t i = 0; i < ca->n_exits; i++) {
         struct chy_instance_info info = {0};
         if (ca->exits[i].instance) chy_instance_info(ca->exits[i].instance, &info);
-        if (ca->exits[i].instance && !info.quarantined) continue;
-        char text[128];
-        snprintf(text, sizeof(text), "exit module %.64s is out of use", ca->exits[i].name);
-        say(out->warnings, sizeof(out->warnings), text);
+        bool works = ca->exits[i].instance && !info.quarantined;
+        char text[160];
+        if (!works) {
+            snprintf(text, sizeof(text), "exit module %.64s is out of use", ca->exits[i].name);
+            say(out->warnings, sizeof(out->warnings), text);
+        } else {
+            warn_of_events(ca, i, out);
+        }
     }
     chy_publisher_warnings(ca, out->warnings, sizeof(out->warnings));
     chy_check_warnings(ca, out->warnings, sizeof(out->warnings));

@@ -244,7 +244,7 @@ static void read_modules(const struct reading *in, struct chy_settings *s)
     s->n_exits = list_of(in, "ExitModules/Active", s->exits, CHY_CA_MAX_EXITS);
     s->module_timeout_ms = (unsigned)number_of(in, "ModuleTimeoutMilliseconds", 30000);
     s->exit_retry_s = number_of(in, "ExitRetrySeconds", 300);
-    s->exit_give_up_s = number_of(in, "ExitGiveUpHours", 72) * 3600;
+    s->exit_give_up_s = number_of(in, "ExitGiveUpSeconds", 259200);
     s->binding = binding && strcasecmp(binding, "late") == 0     ? CHY_BINDING_LATE
                  : binding && strcasecmp(binding, "direct") == 0 ? CHY_BINDING_DIRECT
                                                                  : CHY_BINDING_AUTO;

@@ -73,6 +73,13 @@ static void print_module(struct chy_cli *cli, const cJSON *m)
                                             {"binding", "binding"},
                                             {"concurrent", "concurrent"},
                                             {"event mask", "event_mask"},
+                                            {"paused", "paused"},
+                                            {"synchronous", "synchronous"},
+                                            {"delivered", "events_delivered"},
+                                            {"waiting", "events_waiting"},
+                                            {"retrying", "events_retrying"},
+                                            {"given up", "events_failed"},
+                                            {"lag s", "lag_seconds"},
                                             {"calls", "calls"},
                                             {"failures", "failures"},
                                             {"busy us", "busy_us"}};

@@ -110,6 +110,18 @@ const struct chy_verb chy_verbs[] = {
      "--calls N     of the long run (default 10000)      --seconds N  for it at most (default 20)\n"
      "--load-only   would it load? nothing is called",
      chy_cmd_module_check},
+    {"module", "events", "NAME", 1, 1, "failed limit=",
+     "What an exit module is still to be told\n--failed      what was given up      --limit N",
+     chy_cmd_module_events},
+    {"module", "replay", "NAME", 1, 1, "failed since= request=",
+     "Administrator: tell an exit module once more\n"
+     "--failed      what was given up      --request ID  all of a request      --since T  all "
+     "since "
+     "then",
+     chy_cmd_module_replay},
+    {"module", "pause", "NAME", 1, 1, "", "Administrator: let the events of an exit module wait",
+     chy_cmd_module_pause},
+    {"module", "resume", "NAME", 1, 1, "", "Administrator: go on with them", chy_cmd_module_resume},
     {"policy", "replay", "--module FILE.so", 0, 0, "module= since= dir= set=* deadline= verbose",
      "Would another policy module have decided otherwise? (reads only; no daemon is needed)\n"
      "--since T     requests as old as 30d (default), 12h, 2w, or since a time\n"

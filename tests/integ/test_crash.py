@@ -13,13 +13,14 @@ import threading
 import time
 
 import daemon
+import sinks
 from daemon import CSR_TYPE, Case, Daemon, make_ca, make_csr, until
 
 POINTS = ("intake.after_id", "intake.after_policy", "intent.before_write", "intent.after_commit", "sign.before", "sign.after",
           "final.before_write", "final.after_commit", "reply.before", "exit.before", "exit.after", "store.before_commit",
           "store.after_commit")
 SLOW = bool(os.environ.get("CHANCERY_SLOW"))
-TIMES, RANDOM_ROUNDS = (15, 120) if SLOW else (1, 12)  # 510 lives among the slow tests, 38 else
+TIMES, RANDOM_ROUNDS = (5, 500) if SLOW else (1, 12)  # 630 lives among the slow tests, 38 else
 ISSUED, PENDING, DENIED = 20, 9, 31
 
 
@@ -88,9 +89,28 @@ class Kill(Case):
                 d.policy("Profiles/waits/" + setting, value)
             d.set("ExitModules/exit-publish/Folder", self.out)
             d.set("ExitModules/exit-publish/Always", 1)
+            self.make_sinks(d)
         self.ledger = Ledger()
         self.lives = 0
         self.random = random.Random(int(os.environ.get("CHANCERY_SEED", "1")))
+
+    def make_sinks(self, d):
+        """Beside exit-publish a module that takes all, a slow one, and one that refuses for lives on end."""
+        self.sinks = self.temp()
+        so = [sinks.compile_sink(self.sinks, name) for name in ("taker", "slow", "moody")]
+        d.set("ExitModules/Active", ["exit-publish"] + so)
+        d.set("ExitRetrySeconds", 1)
+        for name in ("taker", "slow", "moody"):
+            d.set("ExitModules/%s/File" % name, os.path.join(self.sinks, name))
+        d.set("ExitModules/slow/SleepMs", 3)
+        self.mood = os.path.join(self.sinks, "mood")
+        d.set("ExitModules/moody/RefuseWhile", self.mood)
+
+    def change_mood(self, refuses):
+        if refuses:
+            open(self.mood, "w").close()
+        elif os.path.exists(self.mood):
+            os.remove(self.mood)
 
     def begin(self, fault=None):
         """A daemon that may die of the fault while it still settles what the last one left."""
@@ -131,6 +151,7 @@ class Kill(Case):
     def life(self, fault=None, seconds=None):
         before = set(self.ledger.told)
         self.lives += 1
+        self.change_mood(self.random.random() < 0.5)
         d = self.begin(fault)
         clients = [Client(d.socket, self.ledger, kinds)
                    for kinds in (("issue",), ("issue",), ("issue", "deny"), ("pend", "issue"))]
@@ -176,6 +197,8 @@ class Kill(Case):
             issued |= {r["request_id"] for r in page["certificates"]}
             after = page.get("after")
         self.assertTrue(until(lambda: self.published() >= issued, 30), sorted(issued - self.published()))
+        self.change_mood(False)
+        self.assertTrue(until(lambda: d.metric("exit_backlog") == 0, 120), d.metric("exit_backlog"))
         d.stop()
         copy = os.path.join(self.temp(), "copy")
         shutil.copytree(self.ca_dir, copy)
@@ -203,7 +226,19 @@ class Kill(Case):
         for id, (_, _, der) in certificates.items():
             with open(os.path.join(self.out, "%d.cer" % id), "rb") as f:
                 self.assertEqual(f.read(), der, id)
+        for name in ("taker", "slow", "moody"):
+            self.check_sink(name, {id: row[0] for id, row in rows.items()})
         print("%d lives, %d requests told, %d certificates in the database" % (self.lives, len(self.ledger.told), len(certificates)))
+
+    def check_sink(self, name, dispositions):
+        """Without repeats of a key: every event exactly once, and those of a request in their order."""
+        event_of = {ISSUED: sinks.ISSUED, DENIED: sinks.DENIED, PENDING: sinks.PENDING}
+        once = [e for e in sinks.once(sinks.told(os.path.join(self.sinks, name))) if e.request]
+        pairs = [(e.request, e.event) for e in once]
+        self.assertEqual(len(pairs), len(set(pairs)), name)
+        last = {request: event for request, event in pairs}
+        self.assertEqual(last, {id: event_of[d] for id, d in dispositions.items()}, name)
+        self.assertFalse([p for p in pairs if p[1] == sinks.PENDING and dispositions[p[0]] == DENIED], name)
 
 
 if __name__ == "__main__":
