@@ -1,13 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "exit_ldap.h"
 #include "kit/secret.h"
 
-enum { SPARE_MS = 500, PASSWORD_MAX = 1024, INCOMING_MAX = 1 << 30 };
+enum { SPARE_MS = 500, PASSWORD_MAX = 1024 };
 
 chy_hresult conn_hresult(int rc)
 {
@@ -70,17 +69,8 @@ static bool set_limits(struct conn *c)
     left = left < own + SPARE_MS ? left - SPARE_MS : own;
     if (left <= 0) return false;
     struct timeval tv = {left / 1000, (left % 1000) * 1000};
-    int fd = -1;
-    if (ldap_set_option(c->ld, LDAP_OPT_NETWORK_TIMEOUT, &tv) != LDAP_OPT_SUCCESS ||
-        ldap_set_option(c->ld, LDAP_OPT_TIMEOUT, &tv) != LDAP_OPT_SUCCESS)
-        return false;
-    /* libldap waits with these for an answer; a peer that stops in the middle of one, or takes no
-     * more of ours, is the socket's to notice. */
-    if (ldap_get_option(c->ld, LDAP_OPT_DESC, &fd) == LDAP_OPT_SUCCESS && fd >= 0) {
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
-    }
-    return true;
+    c->until = wire_now() + left;
+    return !c->ld || ldap_set_option(c->ld, LDAP_OPT_TIMEOUT, &tv) == LDAP_OPT_SUCCESS;
 }
 
 static bool is_scheme(const char *uri, const char *scheme)
@@ -92,9 +82,11 @@ static bool is_scheme(const char *uri, const char *scheme)
 static int set_options(struct conn *c, bool tls)
 {
     int three = LDAP_VERSION3, never = LDAP_DEREF_NEVER;
+    struct timeval none = {-1, 0}; /* the wire has its own */
     if (ldap_set_option(c->ld, LDAP_OPT_PROTOCOL_VERSION, &three) != LDAP_OPT_SUCCESS ||
         ldap_set_option(c->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != LDAP_OPT_SUCCESS ||
-        ldap_set_option(c->ld, LDAP_OPT_DEREF, &never) != LDAP_OPT_SUCCESS)
+        ldap_set_option(c->ld, LDAP_OPT_DEREF, &never) != LDAP_OPT_SUCCESS ||
+        ldap_set_option(c->ld, LDAP_OPT_NETWORK_TIMEOUT, &none) != LDAP_OPT_SUCCESS)
         return LDAP_LOCAL_ERROR;
     return tls && !tls_set(c) ? LDAP_CONNECT_ERROR : LDAP_SUCCESS;
 }
@@ -123,18 +115,14 @@ static int bind_as(struct conn *c)
 
 static int open_at(struct conn *c, const char *uri)
 {
-    bool plain = is_scheme(uri, "ldap"), tls = is_scheme(uri, "ldaps") || (plain && c->s->starttls);
-    ber_len_t most = INCOMING_MAX;
-    Sockbuf *sb = NULL;
+    bool plain = is_scheme(uri, "ldap"), tls = is_scheme(uri, "ldaps");
+    bool starttls = plain && c->s->starttls;
     c->why[0] = 0;
-    int rc = ldap_initialize(&c->ld, uri);
-    if (rc == LDAP_SUCCESS) rc = set_options(c, tls);
+    int rc = set_limits(c) ? wire_open(c, uri) : LDAP_TIMEOUT;
+    if (rc == LDAP_SUCCESS) rc = set_options(c, tls || starttls);
     if (rc == LDAP_SUCCESS && !set_limits(c)) rc = LDAP_TIMEOUT;
-    if (rc == LDAP_SUCCESS) rc = ldap_connect(c->ld);
-    if (rc == LDAP_SUCCESS && ldap_get_option(c->ld, LDAP_OPT_SOCKBUF, &sb) == LDAP_OPT_SUCCESS)
-        ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most);
-    if (rc == LDAP_SUCCESS && !set_limits(c)) rc = LDAP_TIMEOUT;
-    if (rc == LDAP_SUCCESS && plain && tls) rc = ldap_start_tls_s(c->ld, NULL, NULL);
+    if (rc == LDAP_SUCCESS && tls) rc = ldap_install_tls(c->ld);
+    if (rc == LDAP_SUCCESS && starttls) rc = ldap_start_tls_s(c->ld, NULL, NULL);
     if (rc == LDAP_SUCCESS) rc = set_limits(c) ? bind_as(c) : LDAP_TIMEOUT;
     if (rc != LDAP_SUCCESS && !c->why[0]) explain(c, rc);
     return rc;

@@ -26,7 +26,7 @@ static struct publisher publisher_of(const chy_task *task)
 static chy_hresult init(chy_task *task, chy_long *events)
 {
     struct state *st = task->state;
-    st->c = (struct conn){.host = task->host, .s = &st->s};
+    st->c = (struct conn){.host = task->host, .s = &st->s, .fd = -1};
     chy_hresult hr = settings_read(task->host, &st->s);
     if (events)
         *events = CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CERTREVOKED | CHY_EXITEVENT_CRLISSUED |

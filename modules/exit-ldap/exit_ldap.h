@@ -54,8 +54,10 @@ struct conn {
     const chy_host *host;
     const struct settings *s;
     LDAP *ld;
-    size_t at; /* the server in use */
-    void *tls; /* of tls.c */
+    int fd;          /* below ld; of wire.c */
+    long long until; /* when the operation has to end, by wire_now */
+    size_t at;       /* the server in use */
+    void *tls;       /* of tls.c */
     long long tls_files[3];
     /* What the last operation failed with, for people: "No such object (32): no parent" */
     char why[400];
@@ -77,6 +79,15 @@ int conn_find(struct conn *c, const char *base, int scope, const char *filter, c
 int conn_modify(struct conn *c, const char *dn, LDAPMod **mods);
 int conn_add(struct conn *c, const char *dn, LDAPMod **mods);
 void conn_close(struct conn *c);
+
+/* ---- wire.c ---- */
+
+/* Milliseconds of a clock that only goes on. */
+long long wire_now(void);
+/* Connects until c->until; c->ld then reads and writes no longer than until then. */
+int wire_open(struct conn *c, const char *uri);
+
+/* ---- tls.c ---- */
 
 /* Prepares c->ld for TLS; false: a file cannot be used. */
 bool tls_set(struct conn *c);
