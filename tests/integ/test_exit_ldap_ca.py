@@ -1,9 +1,12 @@
 """exit-ldap: what a CA's own entries hold, its certificates, CRLs of all its keys and partitions, cross certificates."""
 import os
+import re
 import urllib.parse
 
+import daemon
 from daemon import run, until
-from directory import ARL, CA_CERT, CRL, CRL_POINTS, CROSS, DELTA, OF_CA, PKI, Directory, main
+from directory import ARL, CA_CERT, CERT, CRL, CRL_POINTS, CROSS, DELTA, OF_CA, PKI, Directory, main
+from slapd import ADMIN, SUFFIX
 
 
 class Authorities(Directory):
@@ -55,6 +58,23 @@ class Authorities(Directory):
         self.post("/crl")
         self.assert_values(dn, CRL, self.served("base"), bytes(foreign))
         self.assertNotEqual(first, self.served("base"))
+
+    def test_the_first_minute_of_the_page(self):
+        with open(os.path.join(daemon.TREE, "docs/modules/exit-ldap.md")) as f:
+            text = f.read().split("## The first minute")[1].split("What stands there")[0]
+        commands = [line[4:] for line in text.splitlines() if re.match("    (ldap|chancery) ?", line) and "Active" not in line]
+        self.assertGreater(len(commands), 10)
+        script = "\n".join(commands).replace("ldap://ldap.corp.example", self.s.url).replace("cn=ca,dc=corp,dc=example", ADMIN)
+        script = script.replace("dc=corp,dc=example", SUFFIX).replace("/etc/chancery/ldap.password", self.s.path("password"))
+        self.d.set("ExitModules/exit-ldap/CACertFile", self.s.path("tls-ca.pem"))
+        self.d.set("CRLPublishOnRevoke", "no")
+        run("env", "PATH=%s:%s" % (daemon.BIN, os.environ["PATH"]), "CHANCERY_SOCKET=" + self.d.socket, "sh", "-ec", script)
+        bob = self.s.person("bob", mail="bob@example.test")
+        _, cert = self.issue("/CN=whoever", ("email:bob@example.test",))
+        self.assert_values(bob, CERT, cert)
+        self.post("/crl")
+        self.assert_values("cn=Test CA," + PKI, CA_CERT, *self.ca_certs())
+        self.assert_values("cn=Test CA CRL," + PKI, CRL, self.served("base"))
 
     def test_two_keys_share_an_entry(self):
         dn = "cn=Test CA," + PKI
