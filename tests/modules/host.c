@@ -68,14 +68,6 @@ static void log_text(void *h, chy_long severity, const char *text)
     pthread_mutex_unlock(&setting_lock);
 }
 
-bool fake_logged(const char *text)
-{
-    pthread_mutex_lock(&setting_lock);
-    bool found = strstr(fake.log, text) != NULL;
-    pthread_mutex_unlock(&setting_lock);
-    return found;
-}
-
 static chy_hresult get_setting(void *h, const char *name, chy_variant *out)
 {
     (void)h;

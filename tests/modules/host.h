@@ -82,9 +82,6 @@ const char *fake_hex(const struct fake_request *r, const char *oid);
 void fake_san(struct fake_request *r, chy_long flags, const char *names);
 size_t fake_san_der(uint8_t *out, const char *names);
 
-/* While a thread of the module may be writing there. */
-bool fake_logged(const char *text);
-
 void fake_set_long(const char *name, chy_long value);
 void fake_set_text(const char *name, const char *value);
 void fake_set_list(const char *name, const char *comma_separated);
