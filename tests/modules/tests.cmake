@@ -31,5 +31,7 @@ foreach(source ${module_tests} ${CMAKE_CURRENT_LIST_DIR}/bench_policy.c)
   add_test(NAME modules/${name} COMMAND ${target})
   set_tests_properties(modules/${name} PROPERTIES TIMEOUT 300)
 endforeach()
-target_sources(modules_test_exit_mail PRIVATE ${CMAKE_CURRENT_LIST_DIR}/smtp_sink.c)
+foreach(target modules_test_exit_mail modules_test_exit_mail_later)
+  target_sources(${target} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/smtp_sink.c ${CMAKE_CURRENT_LIST_DIR}/mail_case.c)
+endforeach()
 set_target_properties(modules_test_exit_mail modules_test_exit_webhook PROPERTIES ENABLE_EXPORTS ON) # its getaddrinfo is the module's
