@@ -9,6 +9,10 @@ foreach(compiler gcc g++ clang-14 clang++-14)
 endforeach()
 add_test(NAME abi/constants COMMAND sh ${abi}/constants.sh ${CMAKE_C_COMPILER} ${CMAKE_SOURCE_DIR} ${abi_modules})
 
+find_program(PYTHON3 python3 REQUIRED)
+add_test(NAME abi/members COMMAND ${PYTHON3} -B ${abi}/members.py ${CMAKE_SOURCE_DIR})
+add_test(NAME abi/gate COMMAND sh ${abi}/gate.sh ${CMAKE_C_COMPILER} ${CMAKE_SOURCE_DIR} ${abi_modules}/gate)
+
 # abi_module(NAME SOURCE INCLUDE DEFINITION...)
 function(abi_module name source include)
   add_library(abi-${name} MODULE ${source})
