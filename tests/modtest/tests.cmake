@@ -34,6 +34,25 @@ target_include_directories(modtest-blind PRIVATE ${CMAKE_SOURCE_DIR}/include)
 target_link_libraries(modtest-blind PRIVATE chy_flags)
 set_target_properties(modtest-blind PROPERTIES PREFIX "" OUTPUT_NAME blind LIBRARY_OUTPUT_DIRECTORY ${modtest_bad})
 
+# What modules see in a play, and the plays to copy from.
+foreach(kind policy exit)
+  set(is_policy 0)
+  if(kind STREQUAL "policy")
+    set(is_policy 1)
+  endif()
+  add_library(modtest-witness-${kind} MODULE ${modtest}/witness.c)
+  target_include_directories(modtest-witness-${kind} PRIVATE ${CMAKE_SOURCE_DIR}/include)
+  target_compile_definitions(modtest-witness-${kind} PRIVATE WITNESS_POLICY=${is_policy})
+  target_link_libraries(modtest-witness-${kind} PRIVATE chy_flags)
+  set_target_properties(modtest-witness-${kind} PROPERTIES PREFIX "" OUTPUT_NAME witness-${kind}
+    LIBRARY_OUTPUT_DIRECTORY ${modtest_bad})
+endforeach()
+set(plays ${CMAKE_SOURCE_DIR}/modules/examples/plays)
+add_test(NAME modtest/what-exits-see COMMAND chancery-modtest --both $<TARGET_FILE:modtest-witness-exit>
+  ${modtest}/events.play ${plays}/every-event.play)
+add_test(NAME modtest/what-policies-see COMMAND chancery-modtest --both $<TARGET_FILE:modtest-witness-policy>
+  ${plays}/every-property.play)
+
 find_program(PYTHON3 python3 REQUIRED)
 foreach(test check plays new)
   add_test(NAME modtest/${test} COMMAND ${PYTHON3} -B ${modtest}/test_${test}.py)
