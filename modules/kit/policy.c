@@ -153,9 +153,15 @@ static chy_hresult get_description(void *self, chy_str *out)
     return chy_text_give(&p->host, p->cls->description, out);
 }
 
+/* It decides nothing more: who asks all the same is told that it was not expected. */
 static chy_hresult shut_down(void *self)
 {
     struct kit_policy *p = self;
+    pthread_mutex_lock(&p->lock);
+    struct version *last = p->now;
+    p->now = NULL;
+    pthread_mutex_unlock(&p->lock);
+    put(p, last);
     return p->cls->shut_down ? p->cls->shut_down(p->own) : CHY_S_OK;
 }
 

@@ -9,6 +9,9 @@
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
 #define DAY (1440 * MINUTE)
+/* The years 1 to 9999: what is computed from there overflows nowhere. */
+#define FIRST (INT64_C(-62135596800) * SECOND)
+#define LAST (INT64_C(253402300799) * SECOND)
 
 /* timegm would turn a 31 February into March. */
 bool moment_parse(const char *text, chy_time *out)
@@ -99,6 +102,7 @@ static chy_hresult read_date(struct work *w, bool of_request, const char *name, 
                          ? vt->get_request_property(w->sp.self, name, CHY_PROPTYPE_DATE, &v)
                          : vt->get_certificate_property(w->sp.self, name, CHY_PROPTYPE_DATE, &v);
     if (!CHY_FAILED(hr)) hr = chy_variant_take_time(w->host, &v, out);
+    if (!CHY_FAILED(hr) && (*out < FIRST || *out > LAST)) hr = CHY_E_UNEXPECTED;
     return CHY_FAILED(hr) ? cannot(w, hr, name) : CHY_S_OK;
 }
 

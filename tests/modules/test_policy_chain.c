@@ -244,10 +244,15 @@ static void managing_reaches_each_member(void **state)
     close_chain();
 }
 
-static void it_ends_in_reverse(void **state)
+static void it_ends_in_reverse_and_decides_nothing_more(void **state)
 {
     (void)state;
+    chy_long got;
     if (open_chain() != CHY_S_OK) fail_msg("%s", fake.log);
+    assert_int_equal(fake_policy_table(&chain)->shut_down(chain.self), CHY_S_OK);
+    assert_int_equal(ask(&got), CHY_E_UNEXPECTED);
+    assert_int_equal(got, CHY_VR_INSTANT_BAD);
+    assert_null(strstr(fake.log, "verify"));
     close_chain();
     const char *last = strstr(fake.log, "chain-other: shut down");
     const char *first = strstr(fake.log, "chain-direct: shut down");
@@ -344,7 +349,7 @@ int main(void)
         cmocka_unit_test_setup(settings_are_those_of_the_own_folder, reset),
         cmocka_unit_test_setup(the_late_bound_are_called_by_name, reset),
         cmocka_unit_test_setup(managing_reaches_each_member, reset),
-        cmocka_unit_test_setup(it_ends_in_reverse, reset),
+        cmocka_unit_test_setup(it_ends_in_reverse_and_decides_nothing_more, reset),
         cmocka_unit_test_setup(a_resubmission_asks_all_again, reset),
         cmocka_unit_test_setup(the_serial_are_called_one_at_a_time, reset),
         cmocka_unit_test_setup(time_is_shared, reset),

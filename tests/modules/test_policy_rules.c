@@ -475,6 +475,14 @@ static void what_cannot_be_read_is_no_decision(void **state)
         assert_int_equal(got, CHY_VR_INSTANT_BAD);
         assert_non_null(strstr(r->message, "could not be read or set (0x80004005)"));
     }
+    fake.fails = NULL;
+    for (int i = 0; i < 2; i++) { /* no time that a certificate could have */
+        chy_long got = 4711;
+        r->not_after = i ? INT64_MAX : INT64_MIN;
+        assert_int_equal(fake_policy_table(&o)->verify_request(o.self, "c", 1, 1, 0, &got),
+                         CHY_E_UNEXPECTED);
+        assert_int_equal(got, CHY_VR_INSTANT_BAD);
+    }
     fake_policy_table(&o)->release(o.self);
 }
 
