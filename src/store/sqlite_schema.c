@@ -87,8 +87,11 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
         "?,?,?,?,?,?) ON CONFLICT(key_index,shard,is_delta,number) DO UPDATE SET " CRL_SETS,
     [CHY_SQL_CRL_DROP] = "DELETE FROM crl WHERE key_index=? AND shard=? AND is_delta=? AND number<?"
                          " AND next_update<?",
-    /* The last record of the request is found at one place of the tree, and the new one goes behind
-     * it. */
+    /* Most requests are decided once. To look for a record before this one is added costs as much
+     * as all of a request's own row: SQLite keeps what it selects from a table that it inserts
+     * into. */
+    [CHY_SQL_EVIDENCE_FIRST] = "INSERT INTO evidence(rank,decided_when,packed) VALUES(?1<<16,?2,?3)"
+                               " ON CONFLICT(rank) DO NOTHING",
     [CHY_SQL_EVIDENCE_ADD] =
         "INSERT INTO evidence(rank,decided_when,packed) SELECT coalesce(last+1,?1<<16),?2,?3"
         " FROM (SELECT max(rank) AS last FROM evidence WHERE rank BETWEEN ?1<<16 AND "

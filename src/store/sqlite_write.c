@@ -81,16 +81,26 @@ static enum outcome refuse(struct chy_write *w, chy_hresult code, int32_t id, co
     return REFUSED;
 }
 
-static enum outcome add_evidence(struct chy_sqlite *s, struct chy_write *w)
+static enum outcome add_evidence_by(struct chy_sqlite *s, enum chy_sql which, struct chy_write *w,
+                                    bool *added)
 {
-    if (!w->evidence.n) return APPLIED;
-    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_EVIDENCE_ADD, &w->err);
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, which, &w->err);
     if (!st) return BROKEN;
     sqlite3_bind_int64(st, 1, w->row->id);
     bind_time(st, 2, w->when);
     bind_span(st, 3, w->evidence, false);
     enum outcome o = step(s, st, &w->err);
-    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
+    *added = o == APPLIED && sqlite3_changes(s->writer.db) != 0;
+    return o;
+}
+
+static enum outcome add_evidence(struct chy_sqlite *s, struct chy_write *w)
+{
+    bool added = !w->evidence.n;
+    enum outcome o = APPLIED;
+    if (!added) o = add_evidence_by(s, CHY_SQL_EVIDENCE_FIRST, w, &added);
+    if (!added && o == APPLIED) o = add_evidence_by(s, CHY_SQL_EVIDENCE_ADD, w, &added);
+    if (!added && o == APPLIED)
         return refuse(w, CHY_ERROR_BUSY, w->row->id, "it was decided or changed 65,536 times");
     return o;
 }
