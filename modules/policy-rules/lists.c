@@ -50,8 +50,8 @@ static const char *add_lines(struct settings *s, char *text, struct patterns *in
             line[--n] = 0;
         const char *rule = n ? patterns_add(into, line) : NULL;
         if (!rule) continue;
-        snprintf(s->why, sizeof s->why, "names a file whose line %u, \"%.100s\", %.150s", number,
-                 line, rule);
+        /* Without the line: the file may be one that is not for the log. */
+        snprintf(s->why, sizeof s->why, "names a file whose line %u %.200s", number, rule);
         return s->why;
     }
     return NULL;

@@ -7,7 +7,7 @@
 
 #include "rules.h"
 
-/* The reader gets so much of it; the log gets all. */
+/* The reader gets so much of it; the log gets as much as it takes. */
 enum { TOLD_MAX = 380 };
 
 bool audits(const struct work *w, const struct rules *r)
