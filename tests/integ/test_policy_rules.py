@@ -4,11 +4,12 @@ import re
 import shlex
 import shutil
 
-from daemon import CHANCERY, TREE, Case, Certificate, Daemon, folder, make_ca, make_csr, run
+from daemon import BIN, CHANCERY, TREE, Case, Certificate, Daemon, folder, make_ca, make_csr, run
 
 CHAIN = "PolicyModules/policy-chain/"
 DEFAULT, RULES = CHAIN + "policy-default/", CHAIN + "policy-rules/"
 ISSUE, PENDING_FIRST = 1, 0x101
+MEMBERS = os.path.normpath(os.path.join(BIN, "../tests/chain"))
 
 
 def other():
@@ -216,6 +217,39 @@ class Alone(Chained):
         self.denied(self.d.submit(make_csr()), "there are no rules for profile")
         ca = make_csr(extensions=["basicConstraints=critical,CA:TRUE"])
         self.assertNotIn("CA:TRUE", self.issued(self.d.submit(ca, attributes=web)).text)
+
+
+class Members(Chained):
+    """Members that the chain is given by their path: one that is only called by name, one that is too slow."""
+
+    @classmethod
+    def configure(cls, d):
+        d.set(CHAIN + "Modules", ["policy-default", os.path.join(MEMBERS, "chain-late.so"), os.path.join(MEMBERS, "chain-direct.so")])
+        d.set(CHAIN + "chain-late/Answer", 1)
+        d.set(CHAIN + "chain-direct/Answer", 1)
+
+    def test_late_bound_and_its_own_folder(self):
+        self.d.set(CHAIN + "chain-late/SetName", "late.example.test")
+        c = self.issued(self.d.submit(make_csr()))
+        self.assertIn("CN=late.example.test", c.subject)
+        log = self.d.stderr()
+        self.assertIn("member 2 is chain-late 1.0", log)
+        self.assertIn("chain-late: lives in PolicyModules/policy-chain/chain-late", log)
+        self.assertIn("chain-direct: sees late.example.test", log)
+        self.d.set(CHAIN + "chain-late/Answer", 77)
+        self.denied(self.d.submit(make_csr()), "chain-late: it returned 0x00000000 with disposition 77, which means nothing")
+
+    def test_one_that_is_too_slow_takes_the_chain_out_of_use(self):
+        self.d.set(CHAIN + "chain-direct/Slow", 20000)
+        self.d.set("ModuleTimeoutMilliseconds", 3000)
+        self.d.stop()
+        self.start_again()
+        answer = self.d.submit(make_csr())
+        self.assertNotEqual(answer.status, 201, answer)
+        self.assertIn("VerifyRequest overran its deadline", self.message(answer.json["request_id"]))
+        self.assertNotEqual(self.d.submit(make_csr()).status, 201)
+        self.d.kill()
+        self.d.close()
 
 
 class Pages(Case):
