@@ -59,14 +59,20 @@ static void check_classes(struct chy_conform *c)
                      "REGDB_E_CLASSNOTREG");
 }
 
+static chy_hresult initialize(struct chy_conform *c, struct chy_err *err)
+{
+    atomic_fetch_add(&c->active, 1);
+    chy_hresult hr = c->is_policy ? chy_policy_initialize(c->instance, config, err)
+                                  : chy_exit_initialize(c->instance, config, &c->events, err);
+    atomic_fetch_sub(&c->active, 1);
+    return hr;
+}
+
 static bool start(struct chy_conform *c)
 {
     struct chy_err err = {0};
     chy_conform_begin(c, "start");
-    atomic_fetch_add(&c->active, 1);
-    chy_hresult hr = c->is_policy ? chy_policy_initialize(c->instance, config, &err)
-                                  : chy_exit_initialize(c->instance, config, &c->events, &err);
-    atomic_fetch_sub(&c->active, 1);
+    chy_hresult hr = initialize(c, &err);
     if (!CHY_FAILED(hr)) {
         chy_conform_tell(c, CHY_FINDING_PASSED, "start", "Initialize goes well");
         return true;
@@ -88,6 +94,7 @@ static void check_plain(struct chy_conform *c)
     c->files = chy_conform_files();
     atomic_store(&c->mood, CHY_MOOD_KIND);
     struct chy_conform_answer a = chy_conform_call(c, true);
+    c->plain = a;
     if (c->is_policy)
         chy_conform_tell(
             c, CHY_FINDING_PASSED, "call", "an ordinary request: it %s%s", did[a.verdict],
@@ -239,6 +246,56 @@ static void check_description(struct chy_conform *c)
     chy_buf_free(&text);
 }
 
+/* ---- the same by name ---- */
+
+static const char *wrong_by_name(struct chy_conform *c)
+{
+    const chy_object *o = &c->instance->object;
+    const chy_variant arg = chy_arg_long(1);
+    struct chy_err err = {0};
+    chy_variant v = {.vt = CHY_VT_EMPTY};
+    if (!CHY_FAILED(chy_late_call(o, "NoSuchMethod", NULL, 0, &v, &err)))
+        return "a method that it has not is answered well: DISP_E_UNKNOWNNAME is expected";
+    if (!CHY_FAILED(chy_late_call(o, c->is_policy ? "VerifyRequest" : "Notify", &arg, 1, &v, &err)))
+        return "too few arguments are answered well: DISP_E_BADPARAMCOUNT is expected";
+    if (chy_conform_call(c, true).verdict != c->plain.verdict)
+        chy_conform_tell(c, CHY_FINDING_WARNING, "late",
+                         "it decides otherwise about the same request when it is called by name");
+    return NULL;
+}
+
+static chy_hresult open_kind(struct chy_conform *c, enum chy_binding binding, struct chy_err *err)
+{
+    return c->is_policy ? chy_policy_open(c->ms, c->what->path, NULL, binding, &c->instance, err)
+                        : chy_exit_open(c->ms, c->what->path, NULL, binding, &c->instance, err);
+}
+
+/* Another object of the class, driven through invoke alone. */
+static void check_late(struct chy_conform *c)
+{
+    struct chy_err err = {0};
+    chy_long events = c->events;
+    chy_conform_begin(c, "late");
+    if (open_kind(c, CHY_BINDING_LATE, &err) != CHY_S_OK) {
+        chy_conform_tell(c, CHY_FINDING_SAYS, "late",
+                         "it has no invoke: it is called directly alone");
+        return;
+    }
+    chy_hresult hr = initialize(c, &err);
+    const char *wrong = CHY_FAILED(hr)        ? "Initialize fails when it is called by name"
+                        : events != c->events ? "it asks for other events when it is called by name"
+                                              : wrong_by_name(c);
+    unsigned careless = CHY_FAILED(hr) ? 0 : calls_in(c, CHY_MOOD_MIXED, MIXED_CALLS / 4);
+    if (careless) wrong = "it issues although a setter failed, when it is called by name";
+    if (c->is_policy && !CHY_FAILED(hr)) (void)!chy_policy_shut_down(c->instance, &err);
+    chy_instance_free(c->instance);
+    if (wrong)
+        chy_conform_tell(c, CHY_FINDING_FAILED, "late", "%s", wrong);
+    else
+        chy_conform_tell(c, CHY_FINDING_PASSED, "late",
+                         "called by name, through invoke, it does the same");
+}
+
 static void check_objects(struct chy_conform *c)
 {
     unsigned long made = atomic_load(&c->made), released = atomic_load(&c->released),
@@ -298,6 +355,7 @@ static void script(struct chy_conform *c)
         chy_conform_threads(c);
         chy_conform_long_run(c);
         stop(c);
+        check_late(c);
         check_objects(c);
     } else {
         chy_instance_free(c->instance);
@@ -310,14 +368,6 @@ static void expired(void *request, void *arg)
     (void)request;
     send_line(arg, 'D', "", "");
     _exit(1);
-}
-
-static chy_hresult open_kind(struct chy_conform *c, bool is_policy, struct chy_err *err)
-{
-    c->is_policy = is_policy;
-    return is_policy
-               ? chy_policy_open(c->ms, c->what->path, NULL, CHY_BINDING_AUTO, &c->instance, err)
-               : chy_exit_open(c->ms, c->what->path, NULL, CHY_BINDING_AUTO, &c->instance, err);
 }
 
 /* A file may hold both kinds. */
@@ -334,7 +384,8 @@ void chy_conform_run(struct chy_conform *c)
     chy_modules_watch(c->ms, &(struct chy_watch){expired, c});
     for (int kind = 0; kind < 2; kind++) {
         chy_err_clear(&err);
-        chy_hresult hr = open_kind(c, kind == 0, &err);
+        c->is_policy = kind == 0;
+        chy_hresult hr = open_kind(c, CHY_BINDING_AUTO, &err);
         if (hr == CHY_S_OK)
             script(c);
         else if (hr != CHY_REGDB_E_CLASSNOTREG)

@@ -38,6 +38,12 @@ struct chy_conform {
     struct chy_instance *instance;
     bool is_policy;
     chy_long events;
+    atomic_uint turn; /* of the events */
+    struct chy_conform_answer {
+        enum chy_verdict verdict; /* policy */
+        chy_hresult status;
+        bool setter_failed;
+    } plain; /* what it made of an ordinary call */
 
     _Atomic enum chy_mood mood;
     _Atomic uint32_t dice;
@@ -69,11 +75,6 @@ void chy_conform_tell(const struct chy_conform *c, enum chy_finding_kind kind, c
 void chy_conform_begin(const struct chy_conform *c, const char *check);
 
 /* conform_calls.c: one call in the present mood, and how it ended */
-struct chy_conform_answer {
-    enum chy_verdict verdict; /* policy */
-    chy_hresult status;
-    bool setter_failed;
-};
 struct chy_conform_answer chy_conform_call(struct chy_conform *c, bool is_new);
 /* The same with a context number that is not this call's. */
 struct chy_conform_answer chy_conform_call_with(struct chy_conform *c, chy_long context);

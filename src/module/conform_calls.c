@@ -16,11 +16,16 @@ static void end(struct chy_conform *c, struct chy_conform_answer *a)
     a->setter_failed = atomic_load(&c->setter_failed);
 }
 
-/* The first event that it asked for. */
-static chy_long event_of(const struct chy_conform *c)
+/* Of the events that it asked for one after the other. */
+static chy_long event_of(struct chy_conform *c)
 {
-    chy_long events = c->events & 0x3ff;
-    return events ? events & -events : CHY_EXITEVENT_CERTISSUED;
+    enum { KNOWN = 10 };
+    unsigned turn = atomic_fetch_add(&c->turn, 1);
+    for (unsigned i = 0; i < KNOWN; i++) {
+        chy_long event = (chy_long)1 << (turn + i) % KNOWN;
+        if (c->events & event) return event;
+    }
+    return CHY_EXITEVENT_CERTISSUED;
 }
 
 struct chy_conform_answer chy_conform_call(struct chy_conform *c, bool is_new)
@@ -56,9 +61,10 @@ static chy_hresult verify_with(struct chy_conform *c, chy_long context, chy_long
 static chy_hresult notify_with(struct chy_conform *c, chy_long context)
 {
     struct chy_instance *i = c->instance;
-    const chy_variant args[] = {chy_arg_long(event_of(c)), chy_arg_long(context)};
+    chy_long event = event_of(c);
+    const chy_variant args[] = {chy_arg_long(event), chy_arg_long(context)};
     return i->late ? chy_late_call(&i->object, "Notify", args, 2, NULL, NULL)
-                   : i->exit.vt->notify(i->exit.self, event_of(c), context);
+                   : i->exit.vt->notify(i->exit.self, event, context);
 }
 
 /* Past the part of this layer that gives a call its context. */

@@ -60,7 +60,7 @@ class Check(unittest.TestCase):
     def test_setters_that_are_not_looked_at(self):
         status, v = check(os.path.join(BAD, "careless.so"))
         failed = [f["check"] for f in v["findings"] if f["result"] == "fail"]
-        self.assertEqual(failed, ["contexts", "refusals", "odd", "mixed"])
+        self.assertEqual(failed, ["contexts", "refusals", "odd", "mixed", "late"])
         self.assertEqual(status, 1)
 
     def test_one_that_does_not_look(self):

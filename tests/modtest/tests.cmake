@@ -54,6 +54,9 @@ add_test(NAME modtest/what-policies-see COMMAND chancery-modtest --both $<TARGET
   ${plays}/every-property.play)
 
 find_program(PYTHON3 python3 REQUIRED)
+add_test(NAME modtest/check_slow COMMAND ${PYTHON3} -B ${modtest}/test_check.py)
+set_tests_properties(modtest/check_slow PROPERTIES TIMEOUT 600 LABELS slow ENVIRONMENT
+  "CHANCERY_SLOW=1;CHANCERY_BIN=${CMAKE_BINARY_DIR}/bin;MODULES=${CMAKE_BINARY_DIR}/modules;BAD_MODULES=${modtest_bad}")
 foreach(test check plays new)
   add_test(NAME modtest/${test} COMMAND ${PYTHON3} -B ${modtest}/test_${test}.py)
   set_tests_properties(modtest/${test} PROPERTIES TIMEOUT 300 ENVIRONMENT
