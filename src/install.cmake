@@ -11,6 +11,7 @@ foreach(program chanceryd chancery chancery-modtest)
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endforeach()
+install(TARGETS chancery-modhost RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/chancery)
 # Of the samples the sources are installed, and the first two for a first try.
 get_property(modules GLOBAL PROPERTY CHY_MODULES)
 get_property(samples GLOBAL PROPERTY CHY_SAMPLES)

@@ -3,12 +3,22 @@ file(GLOB daemon_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/daemon/*.c)
 add_executable(chanceryd ${daemon_sources})
 target_link_libraries(chanceryd PRIVATE chy_admin chy_ocsp chy_flags)
 target_include_directories(chanceryd PRIVATE ${CHY_ROOTS}/daemon)
-target_compile_definitions(chanceryd PRIVATE CHY_MODULE_DIR="${CMAKE_INSTALL_FULL_LIBDIR}/chancery/modules")
+target_compile_definitions(chanceryd PRIVATE CHY_MODULE_DIR="${CMAKE_INSTALL_FULL_LIBDIR}/chancery/modules"
+  CHY_MODHOST="${CMAKE_INSTALL_FULL_LIBEXECDIR}/chancery/chancery-modhost")
 if(SYSTEMD_FOUND)
   target_compile_definitions(chanceryd PRIVATE CHY_SYSTEMD=1)
 endif()
 # Modules are given tables, never symbols of ours.
 set_target_properties(chanceryd PROPERTIES ENABLE_EXPORTS OFF)
+
+# In which a module runs that has a process of its own. Installed where nobody starts it by hand.
+file(GLOB modhost_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/modhost/*.c)
+file(MAKE_DIRECTORY ${CHY_ROOTS}/modhost)
+file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/modhost ${CHY_ROOTS}/modhost/modhost SYMBOLIC)
+add_executable(chancery-modhost ${modhost_sources})
+target_include_directories(chancery-modhost PRIVATE ${CHY_ROOTS}/modhost)
+target_link_libraries(chancery-modhost PRIVATE chy_ca chy_flags)
+add_dependencies(chanceryd chancery-modhost)
 
 add_executable(chancery ${CMAKE_SOURCE_DIR}/src/cli/main.c)
 target_link_libraries(chancery PRIVATE chy_cli chy_flags)

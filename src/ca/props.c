@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "ca/ca_internal.h"
+#include "ca/packed.h"
 
 /* One readable property: what it is called, its type, and who may read it when. */
 enum when { ALWAYS, RESOLVED /* exit modules only: the row is complete */, ISSUED };
@@ -503,4 +504,5 @@ const struct chy_engine_ops chy_ca_engine_ops = {
     .get_setting = chy_module_get_setting,
     .next_setting = chy_module_next_setting,
     .set_message = set_message,
+    .pack = chy_request_pack,
 };

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "ca/packed.h"
 #include "ca/publisher.h"
 
 static chy_hresult text(chy_variant *out, const char *s)
@@ -320,6 +321,18 @@ static chy_hresult event_property(struct chy_ca *ca, const char *location, const
     struct chy_told now = slot->now;
     pthread_mutex_unlock(&slot->lock);
     return chy_event_property(ca, &now, name, type, out);
+}
+
+bool chy_props_ca_known(const char *name)
+{
+    if (strncasecmp(name, "Event", 5) == 0)
+        return true; /* of what a call without a request tells */
+    for (size_t i = 0; i < CHY_ARRAY_LEN(ca_props); i++) {
+        int32_t index, shard;
+        if (match_name(ca_props[i].name, ca_props[i].suffixes, name, &index, &shard) != NO_MATCH)
+            return true;
+    }
+    return false;
 }
 
 chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,

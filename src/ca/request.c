@@ -73,6 +73,11 @@ static void request_reset(struct chy_request *r)
     chy_err_clear(&r->err);
 }
 
+void chy_request_clear(struct chy_request *r)
+{
+    request_reset(r);
+}
+
 void chy_ca_enter(struct chy_ca *ca)
 {
     pthread_mutex_lock(&ca->lock);

@@ -133,7 +133,8 @@ struct chy_request {
 
 struct chy_request *chy_request_new(struct chy_ca *ca); /* from the free list; NULL: no memory */
 void chy_request_unref(struct chy_request *r);
-void chy_request_free(struct chy_request *r); /* for good: the CA is closing */
+void chy_request_free(struct chy_request *r);  /* for good: the CA is closing */
+void chy_request_clear(struct chy_request *r); /* one that is alone is empty again */
 
 /* attributes.c */
 bool chy_attribute_same(const char *a, const char *b); /* spaces, hyphens and case ignored */

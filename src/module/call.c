@@ -13,7 +13,7 @@ static bool gate_enter(struct chy_instance *i)
     pthread_mutex_lock(&i->gate);
     if (i->occupied) {
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += i->ms->config.call_timeout_ms / 1000 + 1;
+        until.tv_sec += i->deadline_ms / 1000 + 1;
     }
     while (i->occupied && rc == 0 && !atomic_load(&i->quarantined))
         rc = pthread_cond_timedwait(&i->gate_opens, &i->gate, &until);

@@ -37,11 +37,12 @@ struct chy_context *chy_context_begin(struct chy_instance *i, void *request, enu
     if (!c) return NULL;
     pthread_mutex_lock(&c->lock);
     c->in_use = true;
-    c->abandoned = false;
+    c->abandoned = c->overdue = false;
+    c->process = NULL;
     c->request = request;
     c->asker = asker;
     c->instance = i;
-    c->deadline = chy_monotonic(ms->config.clock) + (int64_t)ms->config.call_timeout_ms * 1000;
+    c->deadline = chy_monotonic(ms->config.clock) + (int64_t)i->deadline_ms * 1000;
     c->number = *number;
     pthread_mutex_unlock(&c->lock);
     current = c;
@@ -76,6 +77,22 @@ struct chy_context *chy_context_enter(struct chy_modules *ms, int32_t number)
     return NULL;
 }
 
+bool chy_context_lend(struct chy_context *c, struct chy_process *p)
+{
+    pthread_mutex_lock(&c->lock);
+    c->process = p;
+    bool overdue = c->overdue;
+    pthread_mutex_unlock(&c->lock);
+    return overdue;
+}
+
+void chy_context_has_left(struct chy_context *c, int64_t us)
+{
+    pthread_mutex_lock(&c->lock);
+    c->deadline = chy_monotonic(c->instance->ms->config.clock) + us;
+    pthread_mutex_unlock(&c->lock);
+}
+
 void chy_context_leave(struct chy_context *c)
 {
     pthread_mutex_unlock(&c->lock);
@@ -96,7 +113,12 @@ static void look_at(struct chy_modules *ms, struct chy_context *c, int64_t now)
     bool expired = false;
     char name[40] = "";
     pthread_mutex_lock(&c->lock);
-    if (c->in_use && !c->abandoned && now > c->deadline) {
+    bool late = c->in_use && !c->abandoned && now > c->deadline;
+    if (late && c->instance->child) {
+        /* Its end is the end of the call, on the thread that made it. */
+        if (c->process && !c->overdue) chy_child_overran(c->process);
+        c->overdue = c->overdue || c->process;
+    } else if (late) {
         expired = true;
         request = c->request;
         c->abandoned = true;
@@ -120,8 +142,6 @@ static void look_at(struct chy_modules *ms, struct chy_context *c, int64_t now)
 static void *watch_deadlines(void *arg)
 {
     struct chy_modules *ms = arg;
-    unsigned tenth = ms->config.call_timeout_ms / 10;
-    unsigned period_ms = tenth < 5 ? 5 : tenth > 100 ? 100 : tenth;
     pthread_mutex_lock(&ms->lock);
     while (!ms->stopping) {
         if (!ms->active) { /* nothing runs: no waking up at all */
@@ -130,6 +150,8 @@ static void *watch_deadlines(void *arg)
             ms->parked = false;
             continue;
         }
+        unsigned tenth = ms->shortest_ms / 10;
+        unsigned period_ms = tenth < 5 ? 5 : tenth > 100 ? 100 : tenth;
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += (long)period_ms * 1000000;
@@ -154,6 +176,7 @@ chy_hresult chy_deadlines_start(struct chy_modules *ms, struct chy_err *err)
         ms->context[k].next_free = ms->free_context;
         ms->free_context = &ms->context[k];
     }
+    if (ms->config.unwatched) return CHY_S_OK;
     if (!chy_thread_start(&ms->deadline_thread, "deadline", watch_deadlines, ms)) {
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "deadline thread: the system refuses another thread");

@@ -20,6 +20,7 @@ chy_hresult chy_modules_new(const struct chy_modules_config *config, struct chy_
     struct chy_modules *ms = chy_calloc(1, sizeof(*ms));
     if (!ms) return chy_fail_nomem(err, "modules");
     ms->config = *config;
+    ms->shortest_ms = config->call_timeout_ms;
     ms->folder = chy_strdup(config->folder ? config->folder : "");
     pthread_mutex_init(&ms->lock, NULL);
     monotonic_cond_init(&ms->wake);
@@ -53,6 +54,14 @@ void chy_modules_watch(struct chy_modules *ms, const struct chy_watch *watch)
 {
     pthread_mutex_lock(&ms->lock);
     ms->watch = *watch;
+    pthread_mutex_unlock(&ms->lock);
+}
+
+void chy_modules_watch_children(struct chy_modules *ms, void (*changed)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&ms->lock);
+    ms->changed = changed;
+    ms->changed_arg = arg;
     pthread_mutex_unlock(&ms->lock);
 }
 
@@ -100,38 +109,89 @@ static chy_hresult make_object(struct chy_instance *i, enum chy_binding binding,
     return CHY_S_OK;
 }
 
-static chy_hresult open_instance(struct chy_modules *ms, const char *module, const char *class_name,
-                                 bool is_policy, enum chy_binding binding,
-                                 struct chy_instance **out, struct chy_err *err)
+chy_hresult chy_instance_name(struct chy_instance *i, const char *name, struct chy_err *err)
 {
-    struct chy_library *lib = NULL;
     char location[256];
-    chy_hresult hr = chy_library_load(ms, module, &lib, err);
-    if (hr != CHY_S_OK) return hr;
-    const char *found = find_class(lib->info, class_name, is_policy ? ".Policy" : ".Exit");
-    if (!found) {
-        return chy_fail(err, CHY_REGDB_E_CLASSNOTREG, "module %s has no class %s", lib->info->name,
-                        class_name  ? class_name
-                        : is_policy ? "….Policy"
-                                    : "….Exit");
-    }
-    snprintf(location, sizeof(location), "%s/%s", is_policy ? "PolicyModules" : "ExitModules",
-             lib->info->name);
+    snprintf(location, sizeof(location), "%s/%s", i->is_policy ? "PolicyModules" : "ExitModules",
+             name);
+    i->name = chy_strdup(name);
+    i->location = chy_strdup(location);
+    return i->name && i->location ? CHY_S_OK : chy_fail_nomem(err, "module");
+}
+
+static struct chy_instance *instance_new(struct chy_modules *ms, bool is_policy,
+                                         const struct chy_place *place)
+{
     struct chy_instance *i = chy_calloc(1, sizeof(*i));
-    if (!i) return chy_fail_nomem(err, "module");
+    if (!i) return NULL;
     pthread_mutex_init(&i->gate, NULL);
     monotonic_cond_init(&i->gate_opens);
     i->ms = ms;
-    i->library = lib;
     i->is_policy = is_policy;
-    i->name = chy_strdup(lib->info->name);
+    i->deadline_ms = place && place->deadline_ms ? place->deadline_ms : ms->config.call_timeout_ms;
+    pthread_mutex_lock(&ms->lock);
+    if (i->deadline_ms < ms->shortest_ms) ms->shortest_ms = i->deadline_ms;
+    pthread_mutex_unlock(&ms->lock);
+    return i;
+}
+
+/* The object of the library's class. */
+static chy_hresult fill_instance(struct chy_instance *i, const char *class_name,
+                                 enum chy_binding binding, struct chy_err *err)
+{
+    const chy_module_info *info = i->library->info;
+    const char *found = find_class(info, class_name, i->is_policy ? ".Policy" : ".Exit");
+    if (!found) {
+        return chy_fail(err, CHY_REGDB_E_CLASSNOTREG, "module %s has no class %s", info->name,
+                        class_name     ? class_name
+                        : i->is_policy ? "….Policy"
+                                       : "….Exit");
+    }
     i->class_name = chy_strdup(found);
-    i->location = chy_strdup(location);
     chy_host_of(i, &i->host);
-    hr = i->name && i->class_name && i->location ? make_object(i, binding, err)
-                                                 : chy_fail_nomem(err, "module");
+    chy_hresult hr =
+        i->class_name ? chy_instance_name(i, info->name, err) : chy_fail_nomem(err, "module");
+    if (hr == CHY_S_OK) hr = make_object(i, binding, err);
+    if (hr != CHY_S_OK) chy_wrap(err, "module %s", info->name);
+    return hr;
+}
+
+static chy_hresult open_instance(struct chy_modules *ms, const char *module, const char *class_name,
+                                 bool is_policy, enum chy_binding binding,
+                                 const struct chy_place *place, struct chy_instance **out,
+                                 struct chy_err *err)
+{
+    struct chy_library *lib = NULL;
+    bool process = place && place->process;
+    chy_hresult hr = process ? CHY_S_OK : chy_library_load(ms, module, &lib, err);
+    if (hr != CHY_S_OK) return hr;
+    struct chy_instance *i = instance_new(ms, is_policy, place);
+    if (!i) return chy_fail_nomem(err, "module");
+    i->library = lib;
+    hr = process ? chy_child_open(i, module, class_name, binding, place, err)
+                 : fill_instance(i, class_name, binding, err);
     if (hr != CHY_S_OK) {
-        chy_wrap(err, "module %s", lib->info->name);
+        instance_free(i);
+        return hr;
+    }
+    *out = i;
+    return CHY_S_OK;
+}
+
+chy_hresult chy_instance_open_fd(struct chy_modules *ms, int fd, const char *path,
+                                 const char *class_name, bool is_policy, enum chy_binding binding,
+                                 chy_hresult (*named)(const char *name, void *arg), void *arg,
+                                 struct chy_instance **out, struct chy_err *err)
+{
+    struct chy_library *lib = NULL;
+    chy_hresult hr = chy_library_map(ms, fd, path, &lib, err);
+    if (hr == CHY_S_OK) hr = named(lib->info->name, arg);
+    struct chy_instance *i = hr == CHY_S_OK ? instance_new(ms, is_policy, NULL) : NULL;
+    if (hr == CHY_S_OK && !i) hr = chy_fail_nomem(err, "module");
+    if (hr != CHY_S_OK) return hr;
+    i->library = lib;
+    hr = fill_instance(i, class_name, binding, err);
+    if (hr != CHY_S_OK) {
         instance_free(i);
         return hr;
     }
@@ -143,21 +203,47 @@ chy_hresult chy_policy_open(struct chy_modules *ms, const char *module, const ch
                             enum chy_binding binding, struct chy_instance **out,
                             struct chy_err *err)
 {
-    return open_instance(ms, module, class_name, true, binding, out, err);
+    return open_instance(ms, module, class_name, true, binding, NULL, out, err);
 }
 
 chy_hresult chy_exit_open(struct chy_modules *ms, const char *module, const char *class_name,
                           enum chy_binding binding, struct chy_instance **out, struct chy_err *err)
 {
-    return open_instance(ms, module, class_name, false, binding, out, err);
+    return open_instance(ms, module, class_name, false, binding, NULL, out, err);
+}
+
+chy_hresult chy_policy_open_at(struct chy_modules *ms, const char *module, const char *class_name,
+                               enum chy_binding binding, const struct chy_place *place,
+                               struct chy_instance **out, struct chy_err *err)
+{
+    return open_instance(ms, module, class_name, true, binding, place, out, err);
+}
+
+chy_hresult chy_exit_open_at(struct chy_modules *ms, const char *module, const char *class_name,
+                             enum chy_binding binding, const struct chy_place *place,
+                             struct chy_instance **out, struct chy_err *err)
+{
+    return open_instance(ms, module, class_name, false, binding, place, out, err);
+}
+
+chy_hresult chy_instance_reload(struct chy_instance *i, struct chy_err *err)
+{
+    if (i->child) return chy_child_reload(i->child, err);
+    return chy_fail(err, CHY_E_NOTIMPL,
+                    "module %s runs in the daemon: its settings were read again, and new code "
+                    "needs a restart, or Modules/%s/Host = process",
+                    i->name, i->name);
+}
+
+void chy_modules_settings_changed(struct chy_modules *ms)
+{
+    atomic_fetch_add(&ms->generation, 1);
 }
 
 void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
 {
     *out = (struct chy_instance_info){.name = i->name,
                                       .class_name = i->class_name,
-                                      .path = i->library->path,
-                                      .version = i->library->info->version,
                                       .location = i->location,
                                       .late_bound = i->late,
                                       .concurrent = i->concurrent,
@@ -165,6 +251,12 @@ void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
                                       .calls = atomic_load(&i->calls),
                                       .failures = atomic_load(&i->failures),
                                       .busy_us = atomic_load(&i->busy_us)};
+    if (i->child) {
+        chy_child_info(i->child, out);
+        return;
+    }
+    out->path = i->library->path;
+    out->version = i->library->info->version;
     memcpy(out->sha256, i->library->sha256, sizeof(out->sha256));
     memcpy(out->sha256_octets, i->library->sha256_octets, sizeof(out->sha256_octets));
 }
@@ -173,6 +265,10 @@ void chy_instance_free(struct chy_instance *i)
 {
     /* A stuck thread may still be inside: then the object, and this value, are left to it. */
     if (atomic_load(&i->running)) return;
-    i->policy.vt->release(i->object.self);
+    if (i->child) {
+        chy_child_free(i->child);
+    } else {
+        i->policy.vt->release(i->object.self);
+    }
     instance_free(i);
 }

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,22 +158,18 @@ static struct chy_library *known(struct chy_modules *ms, const char *path)
     return found;
 }
 
-chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct chy_library **out,
-                             struct chy_err *err)
+/* Adopts fd: the library it holds, under the path that it is known by. */
+chy_hresult chy_library_map(struct chy_modules *ms, int fd, const char *path,
+                            struct chy_library **out, struct chy_err *err)
 {
-    char path[4096];
-    int fd = -1;
-    chy_hresult hr = path_of(ms, module, path, sizeof(path), err);
-    if (hr != CHY_S_OK) return hr;
-    if ((*out = known(ms, path)) != NULL) return CHY_S_OK;
     struct chy_library *lib = chy_calloc(1, sizeof(*lib));
     if (!lib || !(lib->path = chy_strdup(path))) {
         chy_free(lib);
+        close(fd);
         return chy_fail_nomem(err, "module");
     }
-    hr = open_file(path, ms->config.any_owner, &fd, err);
-    if (hr == CHY_S_OK && (hr = hash_file(fd, path, lib->sha256_octets, err)) != CHY_S_OK)
-        close(fd);
+    chy_hresult hr = hash_file(fd, path, lib->sha256_octets, err);
+    if (hr != CHY_S_OK) close(fd);
     if (hr == CHY_S_OK) chy_hex_cstr(lib->sha256, CHY_SPAN(lib->sha256_octets));
     if (hr == CHY_S_OK) hr = map(fd, lib, err);
     if (hr != CHY_S_OK) {
@@ -186,4 +183,53 @@ chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct 
     pthread_mutex_unlock(&ms->lock);
     *out = lib;
     return CHY_S_OK;
+}
+
+chy_hresult chy_library_load(struct chy_modules *ms, const char *module, struct chy_library **out,
+                             struct chy_err *err)
+{
+    char path[4096];
+    int fd = -1;
+    chy_hresult hr = path_of(ms, module, path, sizeof(path), err);
+    if (hr != CHY_S_OK) return hr;
+    if ((*out = known(ms, path)) != NULL) return CHY_S_OK;
+    hr = open_file(path, ms->config.any_owner, &fd, err);
+    return hr == CHY_S_OK ? chy_library_map(ms, fd, path, out, err) : hr;
+}
+
+static chy_hresult copy_all(int from, int to, const char *path, struct chy_err *err)
+{
+    uint8_t block[65536];
+    off_t at = 0;
+    ssize_t n;
+    while ((n = pread(from, block, sizeof(block), at)) > 0) {
+        if (at + n > MODULE_MAX || pwrite(to, block, (size_t)n, at) != n)
+            return chy_fail(err, CHY_E_OUTOFMEMORY, "%s: no memory for a copy of it", path);
+        at += n;
+    }
+    return n == 0 ? CHY_S_OK : chy_fail_errno(err, "%s: it cannot be read", path);
+}
+
+/* In memory that nobody can write any more: whatever becomes of the file, what runs is what was
+ * hashed, also where the child's user could not read the file itself. */
+chy_hresult chy_library_copy(struct chy_modules *ms, const char *module, struct chy_file *out,
+                             struct chy_err *err)
+{
+    char path[4096];
+    int fd = -1;
+    *out = (struct chy_file){.fd = -1};
+    chy_hresult hr = path_of(ms, module, path, sizeof(path), err);
+    if (hr == CHY_S_OK) hr = open_file(path, ms->config.any_owner, &fd, err);
+    if (hr != CHY_S_OK) return hr;
+    out->path = chy_strdup(path);
+    out->fd = memfd_create("module", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (!out->path || out->fd < 0) hr = chy_fail_nomem(err, "module");
+    if (hr == CHY_S_OK) hr = copy_all(fd, out->fd, path, err);
+    close(fd);
+    int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    if (hr == CHY_S_OK && fcntl(out->fd, F_ADD_SEALS, seals) != 0)
+        hr = chy_fail_errno(err, "%s: its copy cannot be sealed", path);
+    if (hr == CHY_S_OK) hr = hash_file(out->fd, path, out->sha256, err);
+    if (hr != CHY_S_OK) chy_file_drop_copy(out);
+    return hr;
 }

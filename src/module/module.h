@@ -42,6 +42,9 @@ struct chy_engine_ops {
     chy_hresult (*set_message)(void *request, const char *text);
     /* What a module says to the log; NULL: it goes there. */
     void (*log)(void *ca, const char *module, chy_long severity, const char *text);
+    /* Optional: the request as octets, from which the child of a module makes one that answers as
+     * this does. Without it a child asks for each thing. */
+    chy_hresult (*pack)(void *request, enum chy_asker asker, struct chy_buf *out);
 };
 
 /* Memory that crosses the border. */
@@ -61,9 +64,11 @@ struct chy_modules_config {
     void *ca;
     const char *folder; /* where names are looked up: NAME or NAME.so */
     const struct chy_clock *clock;
-    unsigned call_timeout_ms;  /* deadline of every call */
+    unsigned call_timeout_ms;  /* deadline of every call, unless its place says another */
     const chy_host_vtbl *host; /* NULL: this layer's own; who watches modules lends another */
-    bool any_owner; /* tests and throwaway CAs: skip the owner rule (never the write rule) */
+    bool any_owner;      /* tests and throwaway CAs: skip the owner rule (never the write rule) */
+    const char *modhost; /* absolute path of the program for children; NULL: there are none */
+    bool unwatched;      /* inside such a child: deadlines are told, and kept by who calls */
 };
 CHY_MUST_USE chy_hresult chy_modules_new(const struct chy_modules_config *config,
                                          struct chy_modules **out, struct chy_err *err);
@@ -73,6 +78,20 @@ void chy_modules_free(struct chy_modules *ms);
 /* One object of one class. */
 struct chy_instance;
 enum chy_binding { CHY_BINDING_AUTO, CHY_BINDING_DIRECT, CHY_BINDING_LATE };
+
+/* Where a module runs. All zero: in this process. */
+enum { CHY_PLACE_PATHS = 16 };
+struct chy_place {
+    unsigned deadline_ms; /* 0: as all */
+    bool process;         /* in a child of its own; what follows is about that */
+    bool network;
+    unsigned memory_mb;    /* 0: 256 */
+    unsigned max_failures; /* in a row, until it is quarantined; 0: 5 */
+    const char *user; /* NULL: chancery-module or nobody where the daemon is root, else its own */
+    const char *read[CHY_PLACE_PATHS], *write[CHY_PLACE_PATHS]; /* files and folders */
+    size_t n_read, n_write;
+};
+enum chy_child_state { CHY_CHILD_NONE, CHY_CHILD_UP, CHY_CHILD_DOWN, CHY_CHILD_QUARANTINED };
 struct chy_instance_info {
     const char *name;       /* "policy-default": how configuration and the outbox call it */
     const char *class_name; /* "PolicyDefault.Policy" */
@@ -83,9 +102,14 @@ struct chy_instance_info {
     uint8_t sha256_octets[32];
     bool late_bound;
     bool concurrent;
-    bool quarantined; /* a call overran its deadline */
+    bool quarantined; /* a call overran its deadline, or its child failed too often */
     uint64_t calls, failures;
-    uint64_t busy_us; /* sum over calls */
+    uint64_t busy_us;           /* sum over calls */
+    enum chy_child_state state; /* CHY_CHILD_NONE: it runs in this process */
+    int32_t pid;                /* 0: none now */
+    uint64_t restarts, deadline_kills;
+    char confined[64];  /* what holds the child: "seccomp landlock user" */
+    char last_end[200]; /* how the last child ended that was not told to */
 };
 
 /* Loads `module` (a name in the folder, or an absolute path) and makes the first class that ends in
@@ -98,6 +122,20 @@ CHY_MUST_USE chy_hresult chy_policy_open(struct chy_modules *ms, const char *mod
 CHY_MUST_USE chy_hresult chy_exit_open(struct chy_modules *ms, const char *module,
                                        const char *class_name, enum chy_binding binding,
                                        struct chy_instance **out, struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_policy_open_at(struct chy_modules *ms, const char *module,
+                                            const char *class_name, enum chy_binding binding,
+                                            const struct chy_place *place,
+                                            struct chy_instance **out, struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_exit_open_at(struct chy_modules *ms, const char *module,
+                                          const char *class_name, enum chy_binding binding,
+                                          const struct chy_place *place, struct chy_instance **out,
+                                          struct chy_err *err);
+/* The module's file as it is now, in a new child beside the old one: it takes over once it is up,
+ * and the old one ends its calls first. E_NOTIMPL for a module in this process. Lifts the
+ * quarantine. */
+CHY_MUST_USE chy_hresult chy_instance_reload(struct chy_instance *i, struct chy_err *err);
+/* Settings have changed: what children remember of them is void. */
+void chy_modules_settings_changed(struct chy_modules *ms);
 void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out);
 void chy_instance_free(struct chy_instance *i); /* release; no other call may run */
 
@@ -120,6 +158,8 @@ struct chy_watch {
     void *arg;
 };
 void chy_modules_watch(struct chy_modules *ms, const struct chy_watch *watch);
+/* A child went up, down or into quarantine. Told on a thread of its own. */
+void chy_modules_watch_children(struct chy_modules *ms, void (*changed)(void *arg), void *arg);
 /* status: the AD CS number for the row (0 for issue and pending). True in *abandoned: the deadline
  * passed and the request is no longer ours to touch; only then. */
 enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, void *request,

@@ -1,41 +1,35 @@
 /* Calls of ICertPolicy, and what their answers mean. */
-#include <string.h>
-
 #include "module/internal.h"
 
 enum { NEVER_WRITTEN = 0x7ead0000 };
 
-static chy_hresult explain(struct chy_instance *i, const char *method, chy_hresult hr,
-                           struct chy_err *err)
+chy_hresult chy_explain(struct chy_instance *i, const char *method, chy_hresult hr,
+                        struct chy_err *err)
 {
     return chy_fail(err, hr, "module %s: %s failed with 0x%08x (%s)", i->name, method, (unsigned)hr,
                     chy_code_info(hr)->name);
 }
 
-chy_hresult chy_policy_initialize(struct chy_instance *i, const char *config, struct chy_err *err)
+chy_hresult chy_overran(struct chy_instance *i, const char *method, struct chy_err *err)
 {
-    struct chy_running call;
-    chy_hresult hr = chy_call_begin(i, NULL, CHY_ASKER_POLICY, &call, err);
-    if (hr != CHY_S_OK) return hr;
-    chy_variant arg = chy_arg_str(config);
-    hr = i->late ? chy_late_call(&i->object, "Initialize", &arg, 1, NULL, err)
-                 : i->policy.vt->initialize(i->policy.self, config);
-    if (chy_call_end(i, &call, hr))
-        return chy_fail(err, CHY_ERROR_TIMEOUT, "module %s: Initialize overran its deadline",
-                        i->name);
-    return CHY_FAILED(hr) ? explain(i, "Initialize", hr, err) : CHY_S_OK;
+    return chy_fail(err, CHY_ERROR_TIMEOUT, "module %s: %s overran its deadline", i->name, method);
 }
 
-static chy_hresult late_verify(struct chy_instance *i, const char *config, chy_long context,
-                               bool is_new, chy_long *disposition, struct chy_err *err)
+/* What came of a call that answers nothing but its number. */
+static chy_hresult outcome(struct chy_instance *i, const struct chy_call *c, const char *method,
+                           bool abandoned, chy_hresult hr, struct chy_err *err)
 {
-    chy_variant args[] = {chy_arg_str(config), chy_arg_long(context), chy_arg_long(is_new),
-                          chy_arg_long(0)};
-    chy_variant result = {.vt = CHY_VT_EMPTY};
-    chy_hresult hr = chy_late_call(&i->object, "VerifyRequest", args, 4, &result, err);
-    if (result.vt == CHY_VT_LONG) *disposition = result.u.l;
-    chy_variant_clear(&result);
-    return hr;
+    if (!c->made) return hr;
+    if (abandoned) return chy_overran(i, method, err);
+    return CHY_FAILED(hr) ? chy_explain(i, method, hr, err) : CHY_S_OK;
+}
+
+chy_hresult chy_policy_initialize(struct chy_instance *i, const char *config, struct chy_err *err)
+{
+    bool abandoned;
+    struct chy_call c = {.kind = CHY_CALL_INITIALIZE, .config = config};
+    chy_hresult hr = chy_call_make(i, NULL, &c, &abandoned, err);
+    return outcome(i, &c, "Initialize", abandoned, hr, err);
 }
 
 /* Zero never issues; neither does anything but an explicit, well-formed VR_INSTANT_OK of a call
@@ -47,7 +41,7 @@ static enum chy_verdict classify(struct chy_instance *i, chy_hresult hr, chy_lon
     *status = CHY_S_OK;
     if (CHY_FAILED(hr)) {
         *status = hr;
-        explain(i, "VerifyRequest", hr, err);
+        chy_explain(i, "VerifyRequest", hr, err);
         return CHY_VERDICT_FAILED;
     }
     if (hr == CHY_S_OK && disposition == CHY_VR_PENDING) return CHY_VERDICT_PENDING;
@@ -77,38 +71,28 @@ enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, v
                                    bool is_new, chy_hresult *status, bool *abandoned,
                                    struct chy_err *err)
 {
-    struct chy_running call;
-    struct chy_err own = {
-        0}; /* err may live in the request, which is not ours once the call is abandoned */
-    chy_long disposition = NEVER_WRITTEN;
-    *abandoned = false;
+    /* err may live in the request, which is not ours once the call is abandoned */
+    struct chy_err own = {0};
+    struct chy_call c = {
+        .kind = CHY_CALL_VERIFY, .config = config, .is_new = is_new, .number = NEVER_WRITTEN};
     *status = CHY_ERROR_TIMEOUT; /* not to be touched once the call is abandoned */
-    chy_hresult hr = chy_call_begin(i, request, CHY_ASKER_POLICY, &call, err);
-    if (hr != CHY_S_OK) {
-        *status = hr;
-        return CHY_VERDICT_FAILED;
-    }
-    chy_long context = call.number;
-    hr = i->late ? late_verify(i, config, context, is_new, &disposition, &own)
-                 : i->policy.vt->verify_request(i->policy.self, config, context, is_new, 0,
-                                                &disposition);
-    *abandoned = chy_call_end(i, &call, hr);
+    chy_hresult hr = chy_call_make(i, request, &c, abandoned, &own);
     if (*abandoned) return CHY_VERDICT_FAILED;
-    enum chy_verdict v = classify(i, hr, disposition, status, &own);
-    if (v == CHY_VERDICT_FAILED && !CHY_FAILED(hr)) atomic_fetch_add(&i->failures, 1);
+    enum chy_verdict v = CHY_VERDICT_FAILED;
+    if (c.made) {
+        v = classify(i, hr, c.number, status, &own);
+        if (v == CHY_VERDICT_FAILED && !CHY_FAILED(hr)) atomic_fetch_add(&i->failures, 1);
+    } else {
+        *status = hr;
+    }
     if (own.code != CHY_S_OK) chy_fail(err, own.code, "%s", own.text);
     return v;
 }
 
 chy_hresult chy_policy_shut_down(struct chy_instance *i, struct chy_err *err)
 {
-    struct chy_running call;
-    chy_hresult hr = chy_call_begin(i, NULL, CHY_ASKER_POLICY, &call, err);
-    if (hr != CHY_S_OK) return hr;
-    hr = i->late ? chy_late_call(&i->object, "ShutDown", NULL, 0, NULL, err)
-                 : i->policy.vt->shut_down(i->policy.self);
-    if (chy_call_end(i, &call, hr))
-        return chy_fail(err, CHY_ERROR_TIMEOUT, "module %s: ShutDown overran its deadline",
-                        i->name);
-    return CHY_FAILED(hr) ? explain(i, "ShutDown", hr, err) : CHY_S_OK;
+    bool abandoned;
+    struct chy_call c = {.kind = CHY_CALL_SHUT_DOWN};
+    chy_hresult hr = chy_call_make(i, NULL, &c, &abandoned, err);
+    return outcome(i, &c, "ShutDown", abandoned, hr, err);
 }

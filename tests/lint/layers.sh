@@ -10,6 +10,7 @@ BEGIN {
     allow["store"] = "base store"
     allow["module"] = "base module"
     allow["ca"] = "base pki key store module client ca"
+    allow["modhost"] = "base pki key store module client ca modhost"
     allow["net"] = "base net"
     allow["ocsp"] = "base pki key store module ca net ocsp"
     allow["enrol"] = "base pki key store module ca net enrol"

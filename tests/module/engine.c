@@ -260,12 +260,31 @@ const struct chy_engine_ops fake_ops = {.get_request_property = get_request_prop
                                         .next_setting = next_setting,
                                         .set_message = set_message};
 
+bool engine_in_child;
+
+chy_hresult engine_open_policy(struct chy_modules *ms, const char *module, const char *class_name,
+                               enum chy_binding binding, struct chy_instance **out,
+                               struct chy_err *err)
+{
+    struct chy_place place = {.process = engine_in_child};
+    return chy_policy_open_at(ms, module, class_name, binding, &place, out, err);
+}
+
+chy_hresult engine_open_exit(struct chy_modules *ms, const char *module, const char *class_name,
+                             enum chy_binding binding, struct chy_instance **out,
+                             struct chy_err *err)
+{
+    struct chy_place place = {.process = engine_in_child};
+    return chy_exit_open_at(ms, module, class_name, binding, &place, out, err);
+}
+
 struct chy_modules *engine_modules(struct engine *e, const char *folder, unsigned timeout_ms)
 {
     struct chy_modules_config config = {.ops = &fake_ops,
                                         .ca = e,
                                         .folder = folder,
                                         .clock = &chy_system_clock,
+                                        .modhost = MODHOST,
                                         .call_timeout_ms = timeout_ms};
     struct chy_modules *ms = NULL;
     struct chy_err err = {0};

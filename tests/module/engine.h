@@ -36,6 +36,14 @@ bool engine_heard(struct engine *e, const char *text); /* while others still spe
 void engine_forget(struct engine *e);
 void fake_request_init(struct fake_request *r, struct engine *e);
 void engine_expired(void *request, void *arg); /* for the watch; arg: the engine */
+/* By tests that are run twice: where the modules that are opened below are to run. */
+extern bool engine_in_child;
+chy_hresult engine_open_policy(struct chy_modules *ms, const char *module, const char *class_name,
+                               enum chy_binding binding, struct chy_instance **out,
+                               struct chy_err *err);
+chy_hresult engine_open_exit(struct chy_modules *ms, const char *module, const char *class_name,
+                             enum chy_binding binding, struct chy_instance **out,
+                             struct chy_err *err);
 struct chy_modules *engine_modules(struct engine *e, const char *folder, unsigned timeout_ms);
 extern const struct chy_engine_ops fake_ops;
 

@@ -20,7 +20,7 @@ static void policy_record(const char *class_name, enum chy_binding binding, stru
     struct fake_request r;
     chy_hresult status = 1;
     bool abandoned = true;
-    assert_int_equal(chy_policy_open(ms, "probe", class_name, binding, &i, &err), CHY_S_OK);
+    assert_int_equal(engine_open_policy(ms, "probe", class_name, binding, &i, &err), CHY_S_OK);
     assert_int_equal(chy_policy_initialize(i, "walk", &err), CHY_S_OK);
     for (int k = 0; k < 2; k++) {
         fake_request_init(&r, e);
@@ -42,7 +42,8 @@ static void exit_record(const char *class_name, struct engine *e)
     struct fake_request r;
     chy_long mask = 0;
     bool abandoned = true;
-    assert_int_equal(chy_exit_open(ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err), CHY_S_OK);
+    assert_int_equal(engine_open_exit(ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err),
+                     CHY_S_OK);
     assert_int_equal(chy_exit_initialize(i, "walk", &mask, &err), CHY_S_OK);
     assert_int_equal(mask, CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CRLISSUED);
     for (int k = 0; k < 2; k++) {
@@ -111,11 +112,21 @@ static void exit_both_ways(void **state)
     engine_fini(&late);
 }
 
+/* The same in a process of its own, where everything is asked for: not a line is different. */
+static void in_a_child(void **state)
+{
+    engine_in_child = true;
+    policy_both_ways(state);
+    exit_both_ways(state);
+    engine_in_child = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policy_both_ways),
         cmocka_unit_test(exit_both_ways),
+        cmocka_unit_test(in_a_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,11 +32,23 @@ static int teardown(void **state)
     return 0;
 }
 
+static int setup_in_child(void **state)
+{
+    engine_in_child = true;
+    return setup(state);
+}
+
+static int teardown_in_child(void **state)
+{
+    engine_in_child = false;
+    return teardown(state);
+}
+
 static struct chy_instance *open_policy(struct bench *b, const char *class_name)
 {
     struct chy_instance *i = NULL;
     struct chy_err err = {0};
-    if (chy_policy_open(b->ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err) != CHY_S_OK)
+    if (engine_open_policy(b->ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err) != CHY_S_OK)
         fail_msg("%s", err.text);
     return i;
 }
@@ -45,7 +57,7 @@ static struct chy_instance *open_exit(struct bench *b, const char *class_name)
 {
     struct chy_instance *i = NULL;
     struct chy_err err = {0};
-    if (chy_exit_open(b->ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err) != CHY_S_OK)
+    if (engine_open_exit(b->ms, "probe", class_name, CHY_BINDING_AUTO, &i, &err) != CHY_S_OK)
         fail_msg("%s", err.text);
     return i;
 }
@@ -299,6 +311,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(promises, setup, teardown),
         cmocka_unit_test_setup_teardown(manage, setup, teardown),
         cmocka_unit_test_setup_teardown(descriptions, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers, setup_in_child, teardown_in_child),
+        cmocka_unit_test_setup_teardown(exit_answers, setup_in_child, teardown_in_child),
+        cmocka_unit_test_setup_teardown(policy_initialize_fails, setup_in_child, teardown_in_child),
+        cmocka_unit_test_setup_teardown(promises, setup_in_child, teardown_in_child),
+        cmocka_unit_test_setup_teardown(manage, setup_in_child, teardown_in_child),
+        cmocka_unit_test_setup_teardown(descriptions, setup_in_child, teardown_in_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,9 +17,10 @@ set_target_properties(module-stranger PROPERTIES PREFIX "" OUTPUT_NAME stranger
 
 function(module_test name)
   add_executable(module_${name} ${module_tests}/${name}.c ${module_tests}/engine.c)
-  target_compile_definitions(module_${name} PRIVATE PROBES="${module_probes}" RECORDS="${module_tests}")
+  target_compile_definitions(module_${name} PRIVATE PROBES="${module_probes}"
+    MODHOST="${CMAKE_BINARY_DIR}/bin/chancery-modhost" RECORDS="${module_tests}")
   target_link_libraries(module_${name} PRIVATE chy_module chy_flags PkgConfig::CMOCKA)
-  add_dependencies(module_${name} module-probe module-probe-two module-stranger)
+  add_dependencies(module_${name} module-probe module-probe-two module-stranger chancery-modhost)
 endfunction()
 foreach(name test_callbacks test_calls test_deadlines test_load)
   module_test(${name})
@@ -27,3 +28,15 @@ foreach(name test_callbacks test_calls test_deadlines test_load)
   set_tests_properties(module/${name} PROPERTIES TIMEOUT 120)
 endforeach()
 module_test(measure)
+
+# Modules that do what a module should not: for integ/test_isolation.py.
+foreach(name policy exit policy-two crowd)
+  string(REGEX REPLACE "policy-two|crowd" "policy" kind ${name})
+  add_library(module-sin-${name} MODULE ${module_tests}/sins/sin_${kind}.c ${module_tests}/sins/sin.c)
+  target_include_directories(module-sin-${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${module_tests}/sins)
+  target_link_libraries(module-sin-${name} PRIVATE chy_flags Threads::Threads)
+  set_target_properties(module-sin-${name} PROPERTIES PREFIX "" OUTPUT_NAME sin-${name}
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/sins)
+endforeach()
+target_compile_definitions(module-sin-crowd PRIVATE SIN_NAME="sin-crowd" CROWD)
+target_compile_definitions(module-sin-policy-two PRIVATE SIN_VERSION="2.0")
