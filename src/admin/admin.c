@@ -47,6 +47,9 @@ const struct chy_api_route chy_admin_routes[] = {
     {"POST", "/modules/:name/replay", true, true, CHY_BODY_MAX, chy_admin_replay,
      "Administrator: owe an exit module events once more, a slice per call: failed, request_id, "
      "since, after, limit"},
+    {"POST", "/modules/:name/reload", true, true, CHY_BODY_MAX, chy_admin_module_reload,
+     "Administrator: a module's file as it is now, where it has a process of its own; else its "
+     "settings again"},
     {"GET", "/config", true, true, 0, chy_admin_config_list, "All settings"},
     {"GET", "/config/*path", true, true, 0, chy_admin_config_get, "One setting"},
     {"PUT", "/config/*path", true, true, CONFIG_MAX, chy_admin_config_put, "Set a setting"},

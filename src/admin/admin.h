@@ -17,6 +17,7 @@ void chy_admin_ca_cert(struct chy_exchange *x, void *service);
 void chy_admin_ca_property(struct chy_exchange *x, void *service);
 void chy_admin_events(struct chy_exchange *x, void *service);
 void chy_admin_replay(struct chy_exchange *x, void *service);
+void chy_admin_module_reload(struct chy_exchange *x, void *service);
 void chy_admin_modules(struct chy_exchange *x, void *service);
 void chy_admin_ca_renew(struct chy_exchange *x, void *service);
 void chy_admin_aia(struct chy_exchange *x, void *service);

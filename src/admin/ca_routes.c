@@ -316,6 +316,20 @@ static void exit_json(struct chy_json *j, const struct chy_exit_state *e)
     chy_json_add_int(j, "lag_seconds", e->lag_us / CHY_US_PER_S);
 }
 
+static void host_json(struct chy_json *j, const struct chy_instance_info *i)
+{
+    static const char *const states[] = {"up", "up", "restarting", "quarantined"};
+    bool child = i->state != CHY_CHILD_NONE;
+    chy_json_add_str(j, "host", child ? "process" : "daemon");
+    chy_json_add_str(j, "state", i->quarantined ? "quarantined" : states[i->state]);
+    if (!child) return;
+    chy_json_add_int(j, "pid", i->pid);
+    chy_json_add_int(j, "restarts", (int64_t)i->restarts);
+    chy_json_add_int(j, "deadline_kills", (int64_t)i->deadline_kills);
+    chy_json_add_str(j, "confined", i->confined);
+    chy_json_add_str(j, "last_end", i->last_end[0] ? i->last_end : NULL);
+}
+
 static void module_json(struct chy_json *j, const struct chy_ca_module *m,
                         const struct chy_exit_state *e)
 {
@@ -333,6 +347,7 @@ static void module_json(struct chy_json *j, const struct chy_ca_module *m,
         chy_json_add_str(j, "binding", m->info.late_bound ? "late" : "direct");
         chy_json_add_bool(j, "concurrent", m->info.concurrent);
         chy_json_add_bool(j, "quarantined", m->info.quarantined);
+        host_json(j, &m->info);
         chy_json_add_int(j, "event_mask", m->event_mask);
         chy_json_add_int(j, "calls", (int64_t)m->info.calls);
         chy_json_add_int(j, "failures", (int64_t)m->info.failures);

@@ -168,6 +168,41 @@ static void exits(struct chy_buf *b, const struct chy_service *s)
     }
 }
 
+/* ---- modules ---- */
+static uint64_t module_value(const struct chy_instance_info *i, size_t row)
+{
+    switch (row) {
+    case 0: return i->calls;
+    case 1: return i->failures;
+    case 2: return i->restarts;
+    case 3: return i->deadline_kills;
+    default: return i->quarantined;
+    }
+}
+
+static void modules(struct chy_buf *b, const struct chy_service *s)
+{
+    static const char *const rows[][3] = {
+        {"module_calls_total", "counter", "Calls of a module"},
+        {"module_failures_total", "counter", "Failed ones"},
+        {"module_restarts_total", "counter", "Processes that took a failed one's place"},
+        {"module_deadline_kills_total", "counter", "Processes ended because a call overran"},
+        {"module_quarantined", "gauge", "1 when it is out of use"},
+    };
+    struct chy_instance_info info[CHY_CA_MODULES_MAX];
+    for (size_t r = 0; r < CHY_ARRAY_LEN(rows); r++) {
+        head(b, rows[r][0], rows[r][1], rows[r][2]);
+        for (size_t i = 0; i < s->n_cas; i++) {
+            size_t n = chy_ca_module_infos(s->ca[i], info, CHY_ARRAY_LEN(info));
+            for (size_t k = 0; k < n; k++) {
+                char extra[64];
+                snprintf(extra, sizeof(extra), ",module=\"%s\"", info[k].name);
+                one(b, rows[r][0], chy_ca_name(s->ca[i]), extra, module_value(&info[k], r));
+            }
+        }
+    }
+}
+
 /* ---- CRLs ---- */
 static double crl_value(const struct chy_crl_info *c, size_t row, chy_time now)
 {
@@ -302,6 +337,7 @@ void chy_admin_metrics(struct chy_exchange *x, void *service)
     requests(&b, s);
     engine(&b, s);
     exits(&b, s);
+    modules(&b, s);
     crls(&b, s);
     ocsp(&b, s);
     process(&b, s);

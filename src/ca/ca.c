@@ -126,6 +126,7 @@ static chy_hresult make_modules(struct chy_ca *ca, struct chy_err *err)
     struct chy_modules_config config = {.ops = &chy_ca_engine_ops,
                                         .ca = ca,
                                         .folder = ca->module_dir,
+                                        .modhost = ca->modhost,
                                         .clock = ca->clock,
                                         .call_timeout_ms = s->module_timeout_ms,
                                         .any_owner = ca->throwaway};
@@ -133,6 +134,7 @@ static chy_hresult make_modules(struct chy_ca *ca, struct chy_err *err)
     chy_hresult hr = chy_modules_new(&config, &ca->modules, err);
     if (hr != CHY_S_OK) return hr;
     chy_modules_watch(ca->modules, &(struct chy_watch){chy_intake_expired, ca});
+    chy_modules_watch_children(ca->modules, chy_ca_child_changed, ca);
     chy_ca_load_modules(ca);
     return CHY_S_OK;
 }
@@ -156,6 +158,7 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     ca->dir = chy_strdup(o->dir);
     ca->host = chy_strdup(o->host);
     ca->module_dir = chy_strdup(o->module_dir);
+    ca->modhost = o->modhost ? chy_strdup(o->modhost) : NULL;
     ca->clock = o->clock;
     ca->workers = o->workers;
     ca->throwaway = o->throwaway;
@@ -179,8 +182,8 @@ static void ca_free(struct chy_ca *ca)
     chy_settings_unref(ca->settings);
     chy_config_free(ca->config);
     chy_key_free(ca->made_key);
-    char *texts[] = {ca->dir,       ca->host,       ca->module_dir,   ca->name,
-                     ca->sanitized, ca->short_name, ca->config_string};
+    char *texts[] = {ca->dir,  ca->host,      ca->module_dir, ca->modhost,
+                     ca->name, ca->sanitized, ca->short_name, ca->config_string};
     for (size_t i = 0; i < CHY_ARRAY_LEN(texts); i++)
         chy_free(texts[i]);
     chy_free(ca->busy_id);

@@ -54,6 +54,7 @@ struct chy_ca_options {
     const char *dir;
     const char *host; /* of the config string */
     const char *module_dir;
+    const char *modhost; /* absolute path of chancery-modhost; NULL: modules run here only */
     struct chy_workers *workers;
     const struct chy_clock *clock;
     bool throwaway; /* modules may be owned by anybody; nothing else changes */
@@ -182,6 +183,14 @@ struct chy_ca_module {
     char error[480];
 };
 size_t chy_ca_modules(struct chy_ca *ca, struct chy_ca_module *out, size_t max);
+/* Of those that are loaded, without asking them anything. */
+enum { CHY_CA_MODULES_MAX = 17 };
+size_t chy_ca_module_infos(struct chy_ca *ca, struct chy_instance_info *out, size_t max);
+/* The module's file as it is now, without a restart, where it has a process of its own (*code);
+ * else its settings again. Needs ADMIN. Waits for the module. */
+CHY_MUST_USE chy_hresult chy_ca_module_reload(struct chy_ca *ca, const struct chy_caller *caller,
+                                              const char *name, bool *code,
+                                              struct chy_instance_info *now, struct chy_err *err);
 
 enum chy_ca_trouble { /* why it does not issue; several may hold */
                       CHY_TROUBLE_POLICY = 1,

@@ -62,7 +62,7 @@ struct chy_settings {
 struct chy_config; /* config.c: the tree */
 
 struct chy_ca {
-    char *dir, *host, *module_dir;
+    char *dir, *host, *module_dir, *modhost;
     const struct chy_clock *clock;
     struct chy_workers *workers;
     bool throwaway;
@@ -189,6 +189,14 @@ chy_hresult chy_module_next_setting(void *ca, const char *location, const char *
                                     chy_str *out);
 /* Settings of a module changed: ICertManageModule::Configure(CMM_REFRESHONLY). */
 void chy_ca_refresh_module(struct chy_ca *ca, const char *path);
+/* module_place.c: where a module runs; texts keeps what out lends until it is cleared. */
+struct chy_place_texts {
+    chy_variant user, read, write;
+};
+void chy_ca_module_place(struct chy_ca *ca, const char *module, struct chy_place_texts *texts,
+                         struct chy_place *out);
+void chy_place_texts_clear(struct chy_place_texts *t);
+void chy_ca_child_changed(void *ca); /* thread: a child's supervisor */
 
 /* pipeline.c: the steps, in order */
 void chy_pipeline_start(struct chy_request *r);  /* any thread */

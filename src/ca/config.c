@@ -93,12 +93,16 @@ static const struct known known_settings[] = {
 
 /* Modules/NAME/…: how the engine treats a module, apart from what the module reads itself. */
 static const struct known of_each_module[] = {
+    {"Deadline", NUMBER, "0", 0, 3600000, NULL},
     {"Host", CHOICE, "\"daemon\"", 0, 0, "daemon|process"},
+    {"MaxFailures", NUMBER, "5", 1, 1000, NULL},
     {"MemoryMB", NUMBER, "256", 16, 65536, NULL},
     {"Network", NUMBER, "0", 0, 1, NULL},
     {"Paused", NUMBER, "0", 0, 1, NULL},
+    {"ReadPaths", LIST, "[]", 0, 0, NULL},
     {"Synchronous", NUMBER, "0", 0, 1, NULL},
     {"User", TEXT, "\"\"", 0, 0, NULL},
+    {"WritePaths", LIST, "[]", 0, 0, NULL},
 };
 
 static const struct known *find_in(const struct known *table, size_t n, const char *path)

@@ -54,7 +54,17 @@ void chy_health_check_policy(struct chy_ca *ca)
     char text[200];
     if (!ca->policy) return;
     chy_instance_info(ca->policy, &info);
+    if (info.state == CHY_CHILD_UP && atomic_load(&ca->trouble) & CHY_TROUBLE_POLICY)
+        clear_trouble(ca, CHY_TROUBLE_POLICY);
     if (!info.quarantined) return;
+    if (info.state == CHY_CHILD_QUARANTINED) {
+        snprintf(text, sizeof(text),
+                 "policy module %.64s is out of use since its process failed too often: mend it "
+                 "and reload it",
+                 info.name);
+        set_trouble(ca, CHY_TROUBLE_POLICY, ca->policy_error, sizeof(ca->policy_error), text);
+        return;
+    }
     snprintf(text, sizeof(text),
              "policy module %.64s is out of use since a call overran its deadline: mend it and "
              "restart",
@@ -183,6 +193,14 @@ static void warn_of_events(struct chy_ca *ca, size_t i, struct chy_ca_health *ou
     }
 }
 
+static void say_policy(struct chy_ca *ca, struct chy_ca_health *out)
+{
+    struct chy_instance_info info = {0};
+    if (ca->policy) chy_instance_info(ca->policy, &info);
+    if (info.state == CHY_CHILD_DOWN)
+        say(out->warnings, sizeof(out->warnings), "the policy module is being restarted");
+}
+
 void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
 {
     memset(out, 0, sizeof(*out));
@@ -207,13 +225,15 @@ void chy_ca_health(struct chy_ca *ca, struct chy_ca_health *out)
         if (ca->exits[i].instance) chy_instance_info(ca->exits[i].instance, &info);
         bool works = ca->exits[i].instance && !info.quarantined;
         char text[160];
-        if (!works) {
-            snprintf(text, sizeof(text), "exit module %.64s is out of use", ca->exits[i].name);
+        if (!works || info.state == CHY_CHILD_DOWN) {
+            snprintf(text, sizeof(text), "exit module %.64s is %s", ca->exits[i].name,
+                     works ? "being restarted" : "out of use");
             say(out->warnings, sizeof(out->warnings), text);
         } else {
             warn_of_events(ca, i, out);
         }
     }
+    say_policy(ca, out);
     chy_publisher_warnings(ca, out->warnings, sizeof(out->warnings));
     chy_check_warnings(ca, out->warnings, sizeof(out->warnings));
 }

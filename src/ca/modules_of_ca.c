@@ -90,7 +90,12 @@ static void load_policy(struct chy_ca *ca, const struct chy_settings *s)
     if (!s->policy || !*s->policy) {
         hr = chy_fail(&err, hr, "no policy module is configured: set PolicyModules/Active");
     } else {
-        hr = chy_policy_open(ca->modules, s->policy, NULL, s->binding, &ca->policy, &err);
+        struct chy_place_texts texts;
+        struct chy_place place;
+        chy_ca_module_place(ca, s->policy, &texts, &place);
+        hr =
+            chy_policy_open_at(ca->modules, s->policy, NULL, s->binding, &place, &ca->policy, &err);
+        chy_place_texts_clear(&texts);
         if (hr == CHY_S_OK) hr = chy_policy_initialize(ca->policy, ca->config_string, &err);
     }
     if (hr == CHY_S_OK) return;
@@ -159,10 +164,14 @@ static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const cha
     pthread_mutex_init(&slot->lock, NULL);
     slot->ca = ca;
     slot->last_success = CHY_TIME_DEFAULT;
+    struct chy_place_texts texts;
+    struct chy_place place;
+    chy_ca_module_place(ca, name, &texts, &place);
     slot->name = chy_strdup(name);
-    chy_hresult hr = slot->name
-                         ? chy_exit_open(ca->modules, name, NULL, s->binding, &slot->instance, &err)
-                         : chy_fail_nomem(&err, name);
+    chy_hresult hr = slot->name ? chy_exit_open_at(ca->modules, name, NULL, s->binding, &place,
+                                                   &slot->instance, &err)
+                                : chy_fail_nomem(&err, name);
+    chy_place_texts_clear(&texts);
     if (hr == CHY_S_OK)
         hr = chy_exit_initialize(slot->instance, ca->config_string, &slot->mask, &err);
     if (hr == CHY_S_OK) {
@@ -186,7 +195,8 @@ static void log_loaded(struct chy_ca *ca, struct chy_instance *i)
     chy_instance_info(i, &info);
     chy_log(CHY_LOG_LEVEL_INFO, "module.loaded", "ca", chy_ca_name(ca), "module", info.name,
             "class", info.class_name, "version", info.version, "path", info.path, "sha256",
-            info.sha256, "binding", info.late_bound ? "late" : "direct", NULL);
+            info.sha256, "binding", info.late_bound ? "late" : "direct", "host",
+            info.state == CHY_CHILD_NONE ? "daemon" : "process", "confined", info.confined, NULL);
 }
 
 void chy_ca_load_modules(struct chy_ca *ca)
@@ -245,7 +255,9 @@ static void describe(struct chy_instance *i, struct chy_ca_module *out)
 {
     struct chy_buf b;
     chy_buf_init(&b, sizeof(out->description) - 1);
-    if (chy_instance_description(i, &b, NULL) == CHY_S_OK && b.n)
+    chy_instance_info(i, &out->info);
+    bool answers = out->info.state == CHY_CHILD_NONE || out->info.state == CHY_CHILD_UP;
+    if (answers && chy_instance_description(i, &b, NULL) == CHY_S_OK && b.n)
         memcpy(out->description, b.p, b.n);
     chy_buf_free(&b);
     chy_instance_info(i, &out->info);

@@ -147,6 +147,7 @@ chy_hresult chy_ca_config_set(struct chy_ca *ca, const struct chy_caller *caller
     chy_publisher_poke(ca);
     if (strncasecmp(path, "PolicyModules/", 14) != 0 && strncasecmp(path, "ExitModules/", 12) != 0)
         chy_check_poke(ca);
+    chy_modules_settings_changed(ca->modules);
     chy_ca_refresh_module(ca, path);
     if (strncasecmp(path, "Modules/", 8) == 0) chy_ca_pause_modules(ca);
     chy_log(CHY_LOG_LEVEL_INFO, "config.set", "ca", chy_ca_name(ca), "path", path, "by",

@@ -132,6 +132,7 @@ int chy_cmd_module_events(struct chy_cli *cli);
 int chy_cmd_module_replay(struct chy_cli *cli);
 int chy_cmd_module_pause(struct chy_cli *cli);
 int chy_cmd_module_resume(struct chy_cli *cli);
+int chy_cmd_module_reload(struct chy_cli *cli);
 int chy_cmd_config_get(struct chy_cli *cli);
 int chy_cmd_config_set(struct chy_cli *cli);
 int chy_cmd_config_list(struct chy_cli *cli);

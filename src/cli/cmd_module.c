@@ -24,6 +24,8 @@ static const char *state_of(const cJSON *m)
 {
     if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m, "loaded"))) return "broken";
     bool stuck = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m, "quarantined"));
+    const char *state = text_of(m, "state");
+    if (strcmp(state, "restarting") == 0) return "restarting";
     return stuck ? "quarantined" : "loaded";
 }
 
@@ -82,7 +84,13 @@ static void print_module(struct chy_cli *cli, const cJSON *m)
                                             {"lag s", "lag_seconds"},
                                             {"calls", "calls"},
                                             {"failures", "failures"},
-                                            {"busy us", "busy_us"}};
+                                            {"busy us", "busy_us"},
+                                            {"host", "host"},
+                                            {"pid", "pid"},
+                                            {"confined by", "confined"},
+                                            {"restarts", "restarts"},
+                                            {"ended at deadline", "deadline_kills"},
+                                            {"last end", "last_end"}};
     for (size_t i = 0; i < CHY_ARRAY_LEN(fields); i++)
         chy_cli_print_json(cli, m, fields[i][0], fields[i][1]);
     chy_cli_print(cli, "state", state_of(m));
@@ -112,6 +120,29 @@ int chy_cmd_module_show(struct chy_cli *cli)
                  "module \"%.64s\": the CA has none of that name; see chancery module list",
                  cli->word[0]);
         status = chy_cli_fail(cli, &err);
+    }
+    cJSON_Delete(v);
+    return status;
+}
+
+int chy_cmd_module_reload(struct chy_cli *cli)
+{
+    cJSON *v = NULL;
+    struct chy_buf b;
+    chy_cli_path(cli, &b);
+    chy_buf_add_str(&b, "/modules/");
+    chy_path_add(&b, cli->word[0]);
+    chy_buf_add_str(&b, "/reload");
+    struct chy_ask ask = {.method = "POST", .path = chy_buf_cstr(&b)};
+    int status = chy_cli_get(cli, &ask, &v);
+    chy_buf_free(&b);
+    if (status == CHY_CLI_DONE && !cli->json) {
+        bool code = strcmp(text_of(v, "reloaded"), "code") == 0;
+        fprintf(cli->out, "%s: %s\n", cli->word[0],
+                code ? "its file as it is now, in a new process"
+                     : "its settings; new code needs Host = process, or a restart");
+        chy_cli_print_json(cli, v, "version", "version");
+        chy_cli_print_json(cli, v, "sha256", "sha256");
     }
     cJSON_Delete(v);
     return status;

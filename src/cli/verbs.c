@@ -103,6 +103,10 @@ const struct chy_verb chy_verbs[] = {
      "Make a folder with a module that builds and tests itself (no daemon is needed)\n"
      "--kind policy|exit      --lang c|python  (default c)      --dir D  (default: NAME)",
      chy_cmd_module_new},
+    {"module", "reload", "NAME", 1, 1, "",
+     "Administrator: a module anew without a restart: its file, where it has a process of its own\n"
+     "(Modules/NAME/Host = process); else its settings",
+     chy_cmd_module_reload},
     {"module", "check", "FILE.so", 1, 1, "set=* calls= seconds= load-only",
      "Examine a module file: what it is, exports and links, and how it behaves (no daemon is "
      "needed)\n"

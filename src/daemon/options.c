@@ -231,8 +231,9 @@ int chy_options_read(struct chy_options *o, int argc, char **argv, struct chy_er
 
 void chy_options_free(struct chy_options *o)
 {
-    char *texts[] = {o->config,  o->dir,      o->socket,  o->module_dir,    o->host,        o->name,
-                     o->key_alg, o->tls_cert, o->tls_key, o->tls_client_ca, o->ocsp_foreign};
+    char *texts[] = {o->config,   o->dir,     o->socket,        o->module_dir,
+                     o->modhost,  o->host,    o->name,          o->key_alg,
+                     o->tls_cert, o->tls_key, o->tls_client_ca, o->ocsp_foreign};
     for (size_t i = 0; i < CHY_ARRAY_LEN(texts); i++)
         chy_free(texts[i]);
     for (size_t i = 0; i < o->n_http; i++)

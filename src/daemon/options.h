@@ -16,7 +16,7 @@ enum chy_exit_status {
 };
 
 struct chy_options {
-    char *config, *dir, *socket, *module_dir, *host, *name, *key_alg;
+    char *config, *dir, *socket, *module_dir, *modhost, *host, *name, *key_alg;
     char *http[CHY_MAX_LISTEN], *https[CHY_MAX_LISTEN]; /* HOST:PORT */
     size_t n_http, n_https;
     char *tls_cert, *tls_key, *tls_client_ca; /* NULL: a certificate of the default CA */

@@ -41,11 +41,22 @@ static void find_module_dir(struct chy_options *o)
     free(real);
 }
 
+static void find_modhost(struct chy_options *o)
+{
+    char exe[4096], path[4200];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (n <= 0) return;
+    exe[n] = 0;
+    snprintf(path, sizeof(path), "%s/chancery-modhost", dirname(exe));
+    o->modhost = chy_strdup(access(path, X_OK) == 0 ? path : CHY_MODHOST);
+}
+
 static chy_hresult open_ca(struct chy_daemon *d, const char *dir, struct chy_err *err)
 {
     struct chy_ca_options options = {.dir = dir,
                                      .host = d->options->host,
                                      .module_dir = d->options->module_dir,
+                                     .modhost = d->options->modhost,
                                      .workers = d->workers,
                                      .clock = &chy_system_clock,
                                      .throwaway = d->options->throwaway,
@@ -182,6 +193,7 @@ chy_hresult chy_daemon_start(struct chy_daemon *d, struct chy_err *err)
 {
     struct chy_options *o = d->options;
     find_module_dir(o);
+    find_modhost(o);
     if (o->socket) {
         snprintf(d->socket, sizeof(d->socket), "%s", o->socket);
     } else {
