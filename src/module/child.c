@@ -16,6 +16,7 @@ enum {
     DEFAULT_FAILURES = 5,
     /* So long calls wait for a process that is being started; what fails again and again is not to
      * hold up the threads that serve everything else. */
+    FIRST_FAILURES = 3,
     FIRST_START_WAIT_US = 3000000,
     START_WAIT_US = 500000,
     END_WAIT_US = 1000000
@@ -80,7 +81,7 @@ chy_hresult chy_child_take(struct chy_child *c, int64_t deadline, bool alone,
     int64_t up_until = chy_monotonic(c->instance->ms->config.clock);
     chy_hresult hr = CHY_S_OK;
     pthread_mutex_lock(&c->lock);
-    up_until += c->failures > 1 ? START_WAIT_US : FIRST_START_WAIT_US;
+    up_until += c->failures > FIRST_FAILURES ? START_WAIT_US : FIRST_START_WAIT_US;
     if (up_until > deadline) up_until = deadline;
     c->want_alone += alone;
     for (;;) {

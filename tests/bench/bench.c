@@ -172,6 +172,18 @@ static void measure_checks(void)
     figure("weak-key test of RSA-2048, us", bench_weak_key_us("rsa2048"), 20, true);
 }
 
+static void measure_modules(double seconds)
+{
+    struct bench_modules m;
+    progress("modules", 64);
+    bench_modules(&m, seconds);
+    figure("call of a module, us", m.nothing_us, 1, true);
+    figure("reads ten, sets two, us", m.inside_us, 0, true);
+    figure("the same in a child, us", m.child_us, 25, true);
+    figure("issuance with the policy in a child, ratio", m.issue_inside_us / m.issue_child_us, 0.7,
+           false);
+}
+
 /* At a million entries, and in full at ten as well. */
 static void measure_revocation(enum level level)
 {
@@ -286,6 +298,7 @@ int main(int argc, char **argv)
     }
     if (strstr("checks", only)) measure_checks();
     if (strstr("start", only)) measure_start();
+    if (strstr("modules", only)) measure_modules(seconds);
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
     if (strstr("ocsp", only)) measure_ocsp();
     if (level != QUICK && strstr("revocation", only)) measure_revocation(level);

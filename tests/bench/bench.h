@@ -49,7 +49,9 @@ void bench_target_make(struct bench_target *t, const char *ca_key);
 void bench_target_start(struct bench_target *t);
 void bench_target_stop(struct bench_target *t);
 void bench_target_remove(struct bench_target *t);
-double bench_target_cpu_s(const struct bench_target *t);
+/* The same, with the policy module in a process of its own or not. */
+void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool process);
+double bench_target_cpu_s(const struct bench_target *t); /* with its children */
 double bench_target_rss_mib(const struct bench_target *t);
 /* While it is stopped: rows like the first one it issued, until the database has so many. */
 void bench_target_fill(struct bench_target *t, int32_t rows);
@@ -75,6 +77,15 @@ struct bench_ocsp {
     double signed_us; /* CPU of the daemon for each that it signs */
 };
 bool bench_ocsp(struct bench_ocsp *out);
+
+/* modules.c: microseconds of a VerifyRequest that does nothing, of one that reads ten properties
+ * and sets two, in the daemon and in a child; CPU per certificate with the policy there and there.
+ */
+struct bench_modules {
+    double nothing_us, inside_us, child_us;
+    double issue_inside_us, issue_child_us;
+};
+void bench_modules(struct bench_modules *out, double seconds);
 
 /* start.c: milliseconds until a throwaway is ready, and of one `openssl req -x509`; medians. */
 void bench_start(unsigned rounds, double *throwaway_ms, double *openssl_ms);

@@ -1,4 +1,5 @@
 /* A daemon under measurement. */
+#include <dirent.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,11 @@ const char *bench_program(const char *name, char *out, size_t cap)
 
 void bench_target_make(struct bench_target *t, const char *ca_key)
 {
+    bench_target_make_hosted(t, ca_key, false);
+}
+
+void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool process)
+{
     struct chy_err err = {0};
     char ca[128];
     static int next; /* a port of its own for each, in one process */
@@ -47,6 +53,7 @@ void bench_target_make(struct bench_target *t, const char *ca_key)
         .path_len = -1,
         .clock = &chy_system_clock,
         .setting = {{"AnonymousSubmit", "1"},
+                    {"Modules/policy-default/Host", process ? "\"process\"" : "\"daemon\""},
                     {"PolicyModules/policy-default/RequestDisposition", "1"},
                     {"PolicyModules/policy-default/DefaultProfile", "\"tls-server\""}}};
     if (chy_ca_create(&init, &err) != CHY_S_OK) die(&err);
@@ -90,18 +97,31 @@ void bench_target_remove(struct bench_target *t)
     chy_dir_remove(t->dir);
 }
 
+/* 0 where the process is neither this one nor its child. */
+static unsigned long ticks_of(const char *pid, pid_t of)
+{
+    char path[288];
+    int self = 0, parent = 0;
+    unsigned long user = 0, system_time = 0;
+    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    int n = fscanf(f, "%d (%*[^)]) %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &self,
+                   &parent, &user, &system_time);
+    fclose(f);
+    return n == 4 && (self == of || parent == of) ? user + system_time : 0;
+}
+
 double bench_target_cpu_s(const struct bench_target *t)
 {
-    char path[64];
-    unsigned long user = 0, system_time = 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)t->pid);
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                    &system_time) != 2) {
-        user = system_time = 0;
+    unsigned long ticks = 0;
+    DIR *d = opendir("/proc");
+    const struct dirent *e;
+    while (d && (e = readdir(d)) != NULL) {
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9') ticks += ticks_of(e->d_name, t->pid);
     }
-    if (f) fclose(f);
-    return (double)(user + system_time) / (double)sysconf(_SC_CLK_TCK);
+    if (d) closedir(d);
+    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 double bench_target_rss_mib(const struct bench_target *t)
