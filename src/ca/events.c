@@ -43,6 +43,7 @@ static void show(struct chy_ca *ca, const struct chy_outbox_entry *e,
     char id[CHY_EVENT_ID_MAX];
     chy_event_id(ca, &(struct chy_told){e->request_id, e->event, e->occurred, 1}, id);
     cb(&(struct chy_event_info){.seq = e->seq,
+                                .module = e->module,
                                 .id = id,
                                 .name = chy_event_name(e->event),
                                 .request_id = e->request_id,
@@ -52,6 +53,25 @@ static void show(struct chy_ca *ca, const struct chy_outbox_entry *e,
                                 .failed_when = e->failed_when,
                                 .error = e->error},
        arg);
+}
+
+chy_hresult chy_ca_events_of(struct chy_ca *ca, const struct chy_caller *caller, int32_t request_id,
+                             void (*cb)(const struct chy_event_info *e, void *arg), void *arg,
+                             struct chy_err *err)
+{
+    enum { MOST = 64 };
+    struct chy_outbox_entry entry[MOST];
+    struct chy_arena a;
+    size_t n = MOST;
+    const struct chy_outbox_query q = {.kind = CHY_OUTBOX_ALL, .request_id = request_id};
+    if (!(caller->access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER)))
+        return chy_fail(err, CHY_E_ACCESSDENIED, "%s may not look at exit events", caller->name);
+    chy_arena_init(&a, 1 << 20);
+    chy_hresult hr = ca->store->ops->outbox(ca->store, &q, &a, entry, &n, err);
+    for (size_t i = 0; hr == CHY_S_OK && i < n; i++)
+        show(ca, &entry[i], cb, arg);
+    chy_arena_free(&a);
+    return hr;
 }
 
 chy_hresult chy_ca_events(struct chy_ca *ca, const struct chy_caller *caller,

@@ -22,6 +22,7 @@ bool chy_ca_exit_state(struct chy_ca *ca, size_t i, struct chy_exit_state *out);
 /* One owed event. Texts live until the callback returns. */
 struct chy_event_info {
     int64_t seq;
+    const char *module;
     const char *id, *name; /* EventID, EventName */
     int32_t request_id, attempts;
     chy_time occurred, next_try, failed_when;
@@ -37,6 +38,12 @@ CHY_MUST_USE chy_hresult chy_ca_events(struct chy_ca *ca, const struct chy_calle
                                        struct chy_event_list *list,
                                        void (*cb)(const struct chy_event_info *e, void *arg),
                                        void *arg, struct chy_err *err);
+
+/* What any module is owed of one request, the first of them: for who may list requests. */
+CHY_MUST_USE chy_hresult chy_ca_events_of(struct chy_ca *ca, const struct chy_caller *caller,
+                                          int32_t request_id,
+                                          void (*cb)(const struct chy_event_info *e, void *arg),
+                                          void *arg, struct chy_err *err);
 
 /* Owes a module events once more: what was given up; or those of a request; or all since a time.
  * In slices: the same value again goes on where the last call ended. Needs ADMIN. */

@@ -13,7 +13,7 @@
 
 enum { PAGE = 64, MAX_DEATHS = 5, GRACE_US = 10000000, ARENA_MAX = 64 << 20, ROW_MAX = 4 << 20 };
 
-struct chy_replay {
+struct chy_replayer {
     struct chy_replay_options o;
     struct chy_ca *ca;
     struct chy_replay_about about;
@@ -32,13 +32,13 @@ struct chy_replay {
     bool overflow;
 };
 
-const struct chy_replay_about *chy_replay_about(const struct chy_replay *p)
+const struct chy_replay_about *chy_replay_about(const struct chy_replayer *p)
 {
     return &p->about;
 }
 
 /* How it ended, in words. */
-static void end_child(struct chy_replay *p, bool expired, char *text, size_t cap)
+static void end_child(struct chy_replayer *p, bool expired, char *text, size_t cap)
 {
     int status = 0;
     if (!p->child) return;
@@ -60,7 +60,7 @@ static void end_child(struct chy_replay *p, bool expired, char *text, size_t cap
     }
 }
 
-static chy_hresult read_about(struct chy_replay *p, struct chy_err *err)
+static chy_hresult read_about(struct chy_replayer *p, struct chy_err *err)
 {
     char text[240] = "";
     uint32_t kind;
@@ -85,7 +85,7 @@ static chy_hresult read_about(struct chy_replay *p, struct chy_err *err)
     return CHY_S_OK;
 }
 
-static chy_hresult start_child(struct chy_replay *p, struct chy_err *err)
+static chy_hresult start_child(struct chy_replayer *p, struct chy_err *err)
 {
     int pair[2];
     if (p->child) return CHY_S_OK;
@@ -104,11 +104,11 @@ static chy_hresult start_child(struct chy_replay *p, struct chy_err *err)
     return read_about(p, err);
 }
 
-chy_hresult chy_replay_open(const struct chy_replay_options *o, struct chy_replay **out,
+chy_hresult chy_replay_open(const struct chy_replay_options *o, struct chy_replayer **out,
                             struct chy_err *err)
 {
     char host[256] = "localhost";
-    struct chy_replay *p = chy_calloc(1, sizeof(*p));
+    struct chy_replayer *p = chy_calloc(1, sizeof(*p));
     if (!p) return chy_fail_nomem(err, "replay");
     p->o = *o;
     p->fd = -1;
@@ -136,7 +136,7 @@ chy_hresult chy_replay_open(const struct chy_replay_options *o, struct chy_repla
     return CHY_S_OK;
 }
 
-void chy_replay_close(struct chy_replay *p)
+void chy_replay_close(struct chy_replayer *p)
 {
     if (!p) return;
     end_child(p, true, NULL, 0);
@@ -152,7 +152,7 @@ void chy_replay_close(struct chy_replay *p)
 
 static bool take_record(const struct chy_evidence_row *e, void *arg)
 {
-    struct chy_replay *p = arg;
+    struct chy_replayer *p = arg;
     if (p->n == CHY_REPLAY_MAX_RECORDS) {
         p->overflow = true;
         return false;
@@ -165,7 +165,7 @@ static bool take_record(const struct chy_evidence_row *e, void *arg)
     return true;
 }
 
-static void make_job(struct chy_replay *p, const struct chy_row *row)
+static void make_job(struct chy_replayer *p, const struct chy_row *row)
 {
     const struct chy_replay_job job = {row->id, row->shard, row->issuer_index, row->submitted_when};
     const struct {
@@ -185,7 +185,7 @@ static void make_job(struct chy_replay *p, const struct chy_row *row)
 }
 
 /* What came back, into the result. False: it means nothing. */
-static bool take_reply(struct chy_replay *p, const struct chy_row *row)
+static bool take_reply(struct chy_replayer *p, const struct chy_row *row)
 {
     struct chy_replay_result *r = p->result;
     struct chy_span part[CHY_REPLY_TBS + 1] = {{0}}, name, value;
@@ -213,7 +213,7 @@ static bool take_reply(struct chy_replay *p, const struct chy_row *row)
     return true;
 }
 
-static chy_hresult candidate_failed(struct chy_replay *p, chy_hresult hr, struct chy_err *err)
+static chy_hresult candidate_failed(struct chy_replayer *p, chy_hresult hr, struct chy_err *err)
 {
     struct chy_replay_result *r = p->result;
     end_child(p, hr == CHY_ERROR_TIMEOUT || hr == CHY_S_OK, r->text, sizeof(r->text));
@@ -226,7 +226,7 @@ static chy_hresult candidate_failed(struct chy_replay *p, chy_hresult hr, struct
                     r->text);
 }
 
-static chy_hresult play(struct chy_replay *p, const struct chy_row *row, struct chy_err *err)
+static chy_hresult play(struct chy_replayer *p, const struct chy_row *row, struct chy_err *err)
 {
     struct chy_replay_result *r = p->result;
     chy_hresult hr = start_child(p, err);
@@ -244,7 +244,8 @@ static chy_hresult play(struct chy_replay *p, const struct chy_row *row, struct 
     return CHY_S_OK;
 }
 
-static chy_hresult replay_row(struct chy_replay *p, const struct chy_row *row, struct chy_err *err)
+static chy_hresult replay_row(struct chy_replayer *p, const struct chy_row *row,
+                              struct chy_err *err)
 {
     struct chy_replay_result *r = p->result;
     struct chy_store *store = p->ca->store;
@@ -302,7 +303,8 @@ static struct chy_filter since_filter(chy_time since)
     return (struct chy_filter){.column = "submitted_when", .seek = CHY_SEEK_GE, .number = since};
 }
 
-chy_hresult chy_replay_count(struct chy_replay *p, chy_time since, int64_t *n, struct chy_err *err)
+chy_hresult chy_replay_count(struct chy_replayer *p, chy_time since, int64_t *n,
+                             struct chy_err *err)
 {
     const struct chy_filter f = since_filter(since);
     const struct chy_query q = {.filter = &f, .n_filter = 1};
@@ -310,7 +312,7 @@ chy_hresult chy_replay_count(struct chy_replay *p, chy_time since, int64_t *n, s
 }
 
 /* A page is read, and the database let go, before the candidate sees its first row. */
-static chy_hresult read_page(struct chy_replay *p, chy_time since, int32_t after, struct page *g,
+static chy_hresult read_page(struct chy_replayer *p, chy_time since, int32_t after, struct page *g,
                              struct chy_err *err)
 {
     const struct chy_filter f = since_filter(since);
@@ -324,7 +326,7 @@ static chy_hresult read_page(struct chy_replay *p, chy_time since, int32_t after
     return hr == CHY_S_OK && g->failed ? chy_fail_nomem(err, "a page of requests") : hr;
 }
 
-chy_hresult chy_replay_run(struct chy_replay *p, chy_time since,
+chy_hresult chy_replay_run(struct chy_replayer *p, chy_time since,
                            bool (*cb)(const struct chy_replay_result *r, void *arg), void *arg,
                            struct chy_err *err)
 {

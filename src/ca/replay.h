@@ -47,21 +47,21 @@ struct chy_replay_result {
     char text[480]; /* FAILED: what became of the candidate */
 };
 
-struct chy_replay;
+struct chy_replayer;
 /* What the candidate cannot load for is an error here. */
 CHY_MUST_USE chy_hresult chy_replay_open(const struct chy_replay_options *o,
-                                         struct chy_replay **out, struct chy_err *err);
-void chy_replay_close(struct chy_replay *p);
+                                         struct chy_replayer **out, struct chy_err *err);
+void chy_replay_close(struct chy_replayer *p);
 struct chy_replay_about { /* the candidate, as it introduced itself */
     char name[64], version[64], sha256[65];
 };
-const struct chy_replay_about *chy_replay_about(const struct chy_replay *p);
+const struct chy_replay_about *chy_replay_about(const struct chy_replayer *p);
 /* How many requests were submitted at `since` or later. */
-CHY_MUST_USE chy_hresult chy_replay_count(struct chy_replay *p, chy_time since, int64_t *n,
+CHY_MUST_USE chy_hresult chy_replay_count(struct chy_replayer *p, chy_time since, int64_t *n,
                                           struct chy_err *err);
 /* Each of them, oldest first; false from cb stops. An error: the database cannot be read, or the
  * candidate dies time after time. */
-CHY_MUST_USE chy_hresult chy_replay_run(struct chy_replay *p, chy_time since,
+CHY_MUST_USE chy_hresult chy_replay_run(struct chy_replayer *p, chy_time since,
                                         bool (*cb)(const struct chy_replay_result *r, void *arg),
                                         void *arg, struct chy_err *err);
 

@@ -52,6 +52,30 @@ static void print_history(struct chy_cli *cli, const cJSON *v)
     chy_buf_free(&b);
 }
 
+/* What was delivered is crossed off: that nothing is owed is all that is known of it. */
+static void print_owed(struct chy_cli *cli, const cJSON *v)
+{
+    const cJSON *owed = cJSON_GetObjectItemCaseSensitive(v, "owed"), *e;
+    struct chy_buf b;
+    chy_buf_init(&b, 8192);
+    cJSON_ArrayForEach(e, owed)
+    {
+        const char *module = chy_cli_text_of(e, "module"), *name = chy_cli_text_of(e, "event");
+        const char *state = chy_cli_text_of(e, "state"), *error = chy_cli_text_of(e, "error");
+        int64_t n = 0;
+        (void)chy_json_int(e, "attempts", &n, NULL);
+        chy_buf_addf(&b, "%s is owed %s of ", module ? module : "?", name ? name : "?");
+        chy_cli_add_moment(&b, e, "occurred");
+        chy_buf_addf(&b, ": %s", state ? state : "?");
+        if (n) chy_buf_addf(&b, " after %lld attempts", (long long)n);
+        if (error && *error) chy_buf_addf(&b, ": %s", error);
+        chy_cli_line(cli, 0, &b);
+    }
+    if (owed && cJSON_GetArraySize(owed) == 0)
+        fprintf(cli->out, "no exit module is owed an event of it\n");
+    chy_buf_free(&b);
+}
+
 static void print_end(struct chy_cli *cli, const cJSON *v)
 {
     const cJSON *row = cJSON_GetObjectItemCaseSensitive(v, "request");
@@ -85,6 +109,7 @@ static void print_story(struct chy_cli *cli, const cJSON *v)
     if (cJSON_GetArraySize(decisions) == 0)
         fprintf(cli->out, "how it was decided was not recorded: an older chanceryd did it\n");
     print_history(cli, v);
+    print_owed(cli, v);
     print_end(cli, v);
 }
 

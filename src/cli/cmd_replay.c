@@ -259,7 +259,7 @@ static void end(struct tally *t, const struct chy_replay_about *a)
 
 static int run(struct chy_cli *cli, const struct chy_replay_options *o, chy_time since)
 {
-    struct chy_replay *p = NULL;
+    struct chy_replayer *p = NULL;
     struct chy_err err = {0};
     struct tally t = {.cli = cli, .progress = isatty(fileno(cli->err)) != 0};
     chy_buf_init(&t.json, LINE_MAX_LEN);

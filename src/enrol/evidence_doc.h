@@ -6,7 +6,7 @@
 #include "ca/ca.h"
 #include "pki/ext.h"
 
-/* {"request", "asked", "decisions", "history"}; for who may list requests. */
+/* {"request", "asked", "decisions", "history", "owed"}; for who may list requests. */
 CHY_MUST_USE chy_hresult chy_evidence_document(struct chy_json *j, struct chy_ca *ca,
                                                const struct chy_caller *caller,
                                                const struct chy_row *row, struct chy_err *err);

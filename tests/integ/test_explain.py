@@ -56,6 +56,7 @@ class Explain(Case):
         self.assertIsNone(changes["extKeyUsage"]["before"])
         self.assertEqual(changes["extKeyUsage"]["after"]["text"], "serverAuth")
         self.assertEqual(changes["NotAfter"]["after"]["text"], story["request"]["not_after"])
+        self.assertTrue(daemon.until(lambda: self.evidence(id)["owed"] == []))
         self.assertGreater(d["policy_us"], 0)
         self.assertGreater(d["check_us"], 0)
 
@@ -129,11 +130,24 @@ class Explain(Case):
         for part in (" asked\n", "for CN=www.example.test, with a p256 key", "subjectAltName: dns:www.example.test",
                      "attribute Ticket:4711?31m", "policy-default ", "keyUsage: none → digitalSignature (granted, critical)",
                      "→ pending", "changed it", "extKeyUsage: none → clientAuth (granted)",
-                     "released it, and policy-default", "→ issued", "revoked (superseded)",
+                     "released it, and policy-default", "→ issued", "revoked (superseded)", "no exit module is owed an event of it",
                      "request %d is revoked: serial %s" % (id, serial)):
             self.assertIn(part, text[at:], text)
             at += text[at:].index(part)
         self.assertEqual(json.loads(self.explain(id, "--json")), self.evidence(id))
+
+    def test_what_exit_modules_are_owed(self):
+        self.d.set("Modules/exit-publish/Paused", 1)
+        self.d.set("ExitModules/exit-publish/Folder", self.temp())
+        self.d.set("ExitModules/exit-publish/Always", 1)
+        try:
+            id = self.d.submit(make_csr()).json["request_id"]
+            (e,) = self.evidence(id)["owed"]
+            self.assertEqual((e["module"], e["event"], e["state"], e["attempts"]), ("exit-publish", "certissued", "waiting", 0))
+            self.assertIn("exit-publish is owed certissued of ", self.explain(id))
+        finally:
+            self.d.set("Modules/exit-publish/Paused", 0)
+        self.assertTrue(daemon.until(lambda: self.evidence(id)["owed"] == []))
 
     def test_who_may_read_it(self):
         id = self.d.submit(make_csr()).json["request_id"]
