@@ -35,7 +35,7 @@ endif()
 # The layers themselves must report their branches to the fuzzer.
 if(CHY_FUZZ)
   target_compile_options(module_kit PRIVATE -fsanitize=fuzzer-no-link)
-  foreach(layer base pki key store module ca net enrol admin daemon client cli)
+  foreach(layer base pki key store module ca net enrol admin daemon client cli modtest)
     if(NOT TARGET chy_${layer})
       continue()
     endif()
