@@ -86,6 +86,7 @@ void chy_conform_long_run(struct chy_conform *c);
 void chy_conform_remember(struct chy_process_state *s);
 void chy_conform_compare(struct chy_conform *c);
 size_t chy_conform_heap(void);
+bool chy_conform_is_sanitized(void);
 size_t chy_conform_files(void); /* open descriptors */
 size_t chy_conform_tasks(void); /* threads; 0: it cannot be said */
 

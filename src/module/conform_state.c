@@ -13,9 +13,14 @@
 /* Of a sanitizer, where one is linked in: it has a heap of its own. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
+bool chy_conform_is_sanitized(void)
+{
+    return __sanitizer_get_current_allocated_bytes != NULL;
+}
+
 size_t chy_conform_heap(void)
 {
-    if (__sanitizer_get_current_allocated_bytes) return __sanitizer_get_current_allocated_bytes();
+    if (chy_conform_is_sanitized()) return __sanitizer_get_current_allocated_bytes();
     struct mallinfo2 m = mallinfo2();
     return m.uordblks + m.hblkhd;
 }

@@ -106,9 +106,7 @@ static void set_limits(void)
     limit(RLIMIT_CPU, SCRIPT_SECONDS);
     limit(RLIMIT_FSIZE, 256 << 20);
     limit(RLIMIT_NOFILE, CHY_CONFORM_FILES);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    limit(RLIMIT_AS, (rlim_t)8 << 30);
-#endif
+    if (!chy_conform_is_sanitized()) limit(RLIMIT_AS, (rlim_t)8 << 30);
 }
 
 typedef void (*child_fn)(const struct chy_examination *what, int report);
