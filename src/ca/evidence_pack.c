@@ -182,7 +182,7 @@ static bool take_change(struct chy_span in, struct chy_evidence *e)
 
 static bool take_text(struct chy_span s, char *out, size_t cap)
 {
-    if (s.n >= cap) return false;
+    if (!s.n || s.n >= cap || memchr(s.p, 0, s.n)) return false;
     memcpy(out, s.p, s.n);
     out[s.n] = 0;
     return true;
