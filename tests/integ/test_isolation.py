@@ -1,5 +1,4 @@
 """Modules in a process of their own: whatever one does there costs the call in which it does it."""
-import json
 import os
 import re
 import shutil
@@ -7,7 +6,7 @@ import threading
 import time
 import unittest
 
-from daemon import BIN, CHANCERY, CHANCERYD, Case, Daemon, make_ca, make_csr, run, until
+from daemon import BIN, CHANCERY, CHANCERYD, TREE, Case, Daemon, make_ca, make_csr, run, until
 
 SINS = os.path.normpath(os.path.join(BIN, "../tests/sins"))
 POLICY = "Modules/sin-policy/"
@@ -314,6 +313,24 @@ class Isolation(Case):
         self.assertEqual((a.status, a.json["reloaded"]), (200, "code"))
         self.assertEqual(d.submit(self.csr).status, 202)
         d.stop()
+
+    def test_the_page(self):
+        """The settings in docs/isolation.md are those that there are, with the defaults that they have."""
+        with open(os.path.join(TREE, "docs/isolation.md")) as f:
+            rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", f.read(), re.M)
+        with open(os.path.join(TREE, "src/ca/config.c")) as f:
+            table = f.read().split("of_each_module[] = {")[1].split("};")[0]
+        known = set(re.findall(r'{"(\w+)"', table))
+        self.assertEqual({name for name, _, _ in rows} | {"Paused", "RetryHours", "Synchronous"}, known | {"RetryHours"})
+        d = self.start()
+        for name, _, default in rows:
+            value = d.ask("GET", "/api/v1/config/Modules/acme/" + name).json["value"]
+            said = {"none": [], "`daemon`": "daemon"}.get(default, default)
+            if isinstance(value, int):
+                self.assertEqual(value, int(re.match(r"\d+", default).group()), name)
+            elif name != "User":
+                self.assertEqual(value, said, name)
+            d.set("Modules/acme/" + name, value)
 
     def test_reload_in_the_daemon_reads_settings(self):
         d = self.start()
