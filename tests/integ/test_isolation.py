@@ -11,7 +11,8 @@ from daemon import BIN, CHANCERY, CHANCERYD, TREE, Case, Daemon, make_ca, make_c
 SINS = os.path.normpath(os.path.join(BIN, "../tests/sins"))
 POLICY = "Modules/sin-policy/"
 with open(CHANCERYD, "rb") as program:
-    SANITIZED = b"__asan_init" in program.read()
+    code = program.read()
+    SANITIZED = b"__asan_init" in code or b"__tsan_init" in code
 
 # What becomes of the call: the message of the request. Each in a child, with the next request issued.
 IN_A_CHILD = [
