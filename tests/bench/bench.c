@@ -222,6 +222,18 @@ static void measure_ocsp(void)
     figure("OCSP signed to nginx", o.signed_ / o.nginx, 0.5, false);
 }
 
+static void measure_events(double seconds)
+{
+    struct bench_slow s;
+    progress("exit events", 64);
+    figure("exit events delivered per second", bench_delivery(100000), 20000, false);
+    bench_slow_exit(&s, seconds);
+    figure("certificates/s, quick exit module", s.quick, 0, true);
+    figure("certificates/s, one that sleeps 1 s", s.slow, 0, true);
+    figure("rate with the slow one to the quick", s.slow / s.quick, 0.95, false);
+    figure("CPU with the quick one to the slow", s.quick_us / s.slow_us, 0.95, false);
+}
+
 static bool met(const struct figure *f)
 {
     return f->bound <= 0 || (f->at_most ? f->value <= f->bound : f->value >= f->bound);
@@ -300,6 +312,7 @@ int main(int argc, char **argv)
     if (strstr("start", only)) measure_start();
     if (strstr("modules", only)) measure_modules(seconds);
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
+    if (strstr("events", only)) measure_events(seconds);
     if (strstr("ocsp", only)) measure_ocsp();
     if (level != QUICK && strstr("revocation", only)) measure_revocation(level);
     if (isatty(2)) fprintf(stderr, "\r\033[K");

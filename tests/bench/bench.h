@@ -87,6 +87,15 @@ struct bench_modules {
 };
 void bench_modules(struct bench_modules *out, double seconds);
 
+/* events.c: how many events per second reach an exit module that was away; certificates per second,
+ * and the daemon's CPU for each, with an exit module that takes a second for each event and with
+ * one that takes none. */
+double bench_delivery(int32_t events);
+struct bench_slow {
+    double slow, quick, slow_us, quick_us;
+};
+void bench_slow_exit(struct bench_slow *out, double seconds);
+
 /* start.c: milliseconds until a throwaway is ready, and of one `openssl req -x509`; medians. */
 void bench_start(unsigned rounds, double *throwaway_ms, double *openssl_ms);
 
