@@ -234,8 +234,10 @@ void chy_intake_expired(void *request, void *arg)
     r->worker = NULL;
     r->evidence.policy_us = chy_evidence_lap(&r->evidence, chy_monotonic(ca->clock));
     struct chy_settings *s = chy_settings_get(ca);
+    struct chy_instance_info info;
+    chy_instance_info(ca->policy, &info);
     chy_fail(&r->err, CHY_ERROR_TIMEOUT,
-             "policy module: VerifyRequest overran its deadline of %u ms", s->module_timeout_ms);
+             "policy module: VerifyRequest overran its deadline of %u ms", info.deadline_ms);
     policy_failed(r, CHY_ERROR_TIMEOUT, s);
     chy_pipeline_write_final(r);
     chy_settings_unref(s);

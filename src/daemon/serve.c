@@ -47,8 +47,13 @@ static void find_modhost(struct chy_options *o)
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     if (n <= 0) return;
     exe[n] = 0;
-    snprintf(path, sizeof(path), "%s/chancery-modhost", dirname(exe));
-    o->modhost = chy_strdup(access(path, X_OK) == 0 ? path : CHY_MODHOST);
+    static const char *const beside[] = {"", "../libexec/chancery/"};
+    const char *folder = dirname(exe), *found = CHY_MODHOST;
+    for (size_t i = 0; i < CHY_ARRAY_LEN(beside) && found != path; i++) {
+        snprintf(path, sizeof(path), "%s/%schancery-modhost", folder, beside[i]);
+        if (access(path, X_OK) == 0) found = path;
+    }
+    o->modhost = chy_strdup(found);
 }
 
 static chy_hresult open_ca(struct chy_daemon *d, const char *dir, struct chy_err *err)

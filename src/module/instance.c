@@ -250,7 +250,8 @@ void chy_instance_info(struct chy_instance *i, struct chy_instance_info *out)
                                       .quarantined = atomic_load(&i->quarantined),
                                       .calls = atomic_load(&i->calls),
                                       .failures = atomic_load(&i->failures),
-                                      .busy_us = atomic_load(&i->busy_us)};
+                                      .busy_us = atomic_load(&i->busy_us),
+                                      .deadline_ms = i->deadline_ms};
     if (i->child) {
         chy_child_info(i->child, out);
         return;

@@ -104,7 +104,8 @@ struct chy_instance_info {
     bool concurrent;
     bool quarantined; /* a call overran its deadline, or its child failed too often */
     uint64_t calls, failures;
-    uint64_t busy_us;           /* sum over calls */
+    uint64_t busy_us; /* sum over calls */
+    unsigned deadline_ms;
     enum chy_child_state state; /* CHY_CHILD_NONE: it runs in this process */
     int32_t pid;                /* 0: none now */
     uint64_t restarts, deadline_kills;
