@@ -39,8 +39,7 @@ static void begin_call(struct chy_play *p, enum chy_play_call call)
     p->result = CHY_S_OK;
     p->refused[0] = 0;
     chy_err_clear(&p->said);
-    while (p->n_logs)
-        chy_free(p->log[--p->n_logs]);
+    chy_play_log_clear(p);
 }
 
 chy_hresult chy_play_start(struct chy_play *p, struct chy_err *err)
@@ -64,9 +63,14 @@ static chy_hresult ensure_started(struct chy_play *p, struct chy_err *err)
 {
     if (p->instance) return CHY_S_OK;
     chy_hresult hr = chy_play_start(p, err);
-    if (hr == CHY_S_OK && !p->instance)
-        hr = chy_fail(err, p->result, "the module does not start: %s%s%s", p->said.text,
-                      p->n_logs ? "; it says: " : "", p->n_logs ? p->log[p->n_logs - 1] : "");
+    if (hr != CHY_S_OK || p->instance) return hr;
+    struct chy_buf said;
+    chy_buf_init(&said, 4096);
+    chy_play_log_text(p, true, &said);
+    const char *text = chy_buf_cstr(&said);
+    hr = chy_fail(err, p->result, "the module does not start: %s%s%s", p->said.text,
+                  said.n ? "; it says: " : "", text ? text : "");
+    chy_buf_free(&said);
     return hr;
 }
 

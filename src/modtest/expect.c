@@ -16,15 +16,24 @@ static void show_code(struct chy_buf *why, chy_hresult hr)
     if (known->code == hr) chy_buf_addf(why, " (%s)", known->name);
 }
 
-static void show_said(const struct chy_play *p, struct chy_buf *why)
+static void show_log(struct chy_play *p, struct chy_buf *why)
+{
+    size_t before = why->n;
+    chy_buf_add_str(why, "; it says: ");
+    size_t mark = why->n;
+    chy_play_log_text(p, true, why);
+    if (why->n == mark) why->n = before; /* nothing */
+}
+
+static void show_said(struct chy_play *p, struct chy_buf *why)
 {
     const struct chy_request *r = p->request ? p->request->made : NULL;
     if (p->call == CHY_PLAY_VERIFY && r && r->policy_message[0])
         chy_buf_addf(why, ": \"%s\"", r->policy_message);
     else if (p->said.text[0])
         chy_buf_addf(why, ": %s", p->said.text);
-    else if (p->n_logs)
-        chy_buf_addf(why, "; it says: %s", p->log[p->n_logs - 1]);
+    else
+        show_log(p, why);
 }
 
 /* Behind deny and fail may stand a code. */
@@ -105,8 +114,7 @@ static chy_hresult expect_log(struct chy_play *p, const struct chy_play_line *l,
 {
     struct chy_buf all;
     chy_buf_init(&all, 1 << 20);
-    for (size_t i = 0; i < p->n_logs; i++)
-        chy_buf_addf(&all, "%s%s", i ? "\n" : "", p->log[i]);
+    chy_play_log_text(p, false, &all);
     const char *text = chy_buf_cstr(&all);
     chy_hresult hr = text ? compare_cstr(p, text, l, 2, met, why, err) : chy_fail_nomem(err, "log");
     chy_buf_free(&all);

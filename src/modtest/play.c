@@ -240,8 +240,7 @@ static void play_free(struct chy_play *p)
     (void)!chy_play_stop(p, &ignored);
     chy_play_close(p);
     chy_play_request_free(p->request);
-    while (p->n_logs)
-        chy_free(p->log[--p->n_logs]);
+    chy_play_log_clear(p);
     if (p->authority) chy_authority_free(p->authority);
     chy_arena_free(&p->arena);
     if (p->dir[0]) chy_dir_remove(p->dir);
@@ -254,6 +253,7 @@ int chy_play_run(const char *file, const struct chy_play_options *options, int r
     struct chy_buf text;
     struct chy_play *p = chy_calloc(1, sizeof(*p));
     if (!p) return 2;
+    pthread_mutex_init(&p->log_lock, NULL);
     p->options = options;
     p->file = file;
     p->report = report;

@@ -100,8 +100,9 @@ struct chy_play {
     enum chy_play_call call; /* the last */
     chy_hresult result;      /* of it; of a verify the status */
     enum chy_verdict verdict;
-    struct chy_err said; /* why it failed */
-    char refused[480];   /* the module issues, but a CA would not */
+    struct chy_err said;      /* why it failed */
+    char refused[480];        /* the module issues, but a CA would not */
+    pthread_mutex_t log_lock; /* a module may speak on threads of its own */
     char *log[CHY_PLAY_MAX_LOGS];
     size_t n_logs;
 };
@@ -133,6 +134,9 @@ CHY_MUST_USE chy_hresult chy_play_set_value(struct chy_play *p, struct chy_play_
                                             struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_play_open(struct chy_play *p, struct chy_err *err);
 void chy_play_close(struct chy_play *p);
+void chy_play_log_clear(struct chy_play *p);
+/* All lines since then, or the last alone. */
+void chy_play_log_text(struct chy_play *p, bool last, struct chy_buf *out);
 
 /* request.c */
 CHY_MUST_USE chy_hresult chy_play_describe(struct chy_play *p, const struct chy_play_line *l,

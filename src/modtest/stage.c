@@ -223,8 +223,26 @@ static void keep_log(void *ca, const char *module, chy_long severity, const char
     static const char *const names[] = {"error", "warning", "info", "debug"};
     (void)module;
     chy_play_tell(p, CHY_PLAY_LOG, names[severity], text);
+    pthread_mutex_lock(&p->log_lock);
     if (p->n_logs < CHY_PLAY_MAX_LOGS && (p->log[p->n_logs] = chy_strdup(text)) != NULL)
         p->n_logs++;
+    pthread_mutex_unlock(&p->log_lock);
+}
+
+void chy_play_log_clear(struct chy_play *p)
+{
+    pthread_mutex_lock(&p->log_lock);
+    while (p->n_logs)
+        chy_free(p->log[--p->n_logs]);
+    pthread_mutex_unlock(&p->log_lock);
+}
+
+void chy_play_log_text(struct chy_play *p, bool last, struct chy_buf *out)
+{
+    pthread_mutex_lock(&p->log_lock);
+    for (size_t i = last && p->n_logs ? p->n_logs - 1 : 0; i < p->n_logs; i++)
+        chy_buf_addf(out, "%s%s", i && !last ? "\n" : "", p->log[i]);
+    pthread_mutex_unlock(&p->log_lock);
 }
 
 const struct chy_engine_ops chy_play_ops = {
