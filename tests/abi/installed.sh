@@ -14,7 +14,7 @@ for file in bin/chanceryd bin/chancery include/chancery/module.h include/chancer
     lib/systemd/system/chancery.service lib/sysusers.d/chancery.conf \
     share/doc/chancery/chancery.conf.example share/doc/chancery/LICENSE \
     share/doc/chancery/examples/example-exit.c share/doc/chancery/examples/policy-list.play \
-    bin/chancery-modtest; do
+    bin/chancery-modtest libexec/chancery/chancery-modhost; do
     find "$scratch/prefix" -path "*/$file" | grep -q . || fail "$file is not installed"
 done
 
