@@ -3,11 +3,12 @@ import os
 import pwd
 import re
 import shutil
+import tempfile
 import threading
 import time
 import unittest
 
-from daemon import BIN, CHANCERY, CHANCERYD, TREE, Case, Daemon, make_ca, make_csr, run, until
+from daemon import BIN, CHANCERY, CHANCERYD, MODULES, TREE, Case, Daemon, make_ca, make_csr, run, until
 
 SINS = os.path.normpath(os.path.join(BIN, "../tests/sins"))
 POLICY = "Modules/sin-policy/"
@@ -319,6 +320,28 @@ class Isolation(Case):
         a = d.ask("POST", "/api/v1/modules/policy-default/reload")
         self.assertEqual((a.status, a.json["reloaded"]), (200, "code"))
         self.assertEqual(d.submit(self.csr).status, 202)
+        d.stop()
+
+    def test_shipped_modules_with_what_they_need(self):
+        out = tempfile.mkdtemp(dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, out)
+        if os.getuid() == 0:
+            os.chown(out, pwd.getpwnam("nobody").pw_uid, -1)
+        chain = "PolicyModules/policy-chain/"
+        d = self.begin({"PolicyModules/Active": "policy-chain", "Modules/policy-chain/Host": "process",
+                        chain + "Modules": [os.path.join(MODULES, m + ".so") for m in ("policy-default", "policy-rules")],
+                        "Modules/policy-chain/ReadPaths": [MODULES],
+                        chain + "policy-default/RequestDisposition": 1, chain + "policy-rules/NoRules": "pass",
+                        "ExitModules/Active": ["exit-publish"], "Modules/exit-publish/Host": "process",
+                        "Modules/exit-publish/User": "nobody" if os.getuid() == 0 else "",
+                        "Modules/exit-publish/WritePaths": [out], "ExitModules/exit-publish/Folder": out,
+                        "ExitModules/exit-publish/CRLDirectory": out})
+        for name in ("policy-chain", "exit-publish"):
+            self.assertEqual(d.module(name)["host"], "process", d.stderr())
+        self.issues(d)
+        a = d.ask("POST", "/api/v1/crl", "{}", {"Content-Type": "application/json"})
+        self.assertIn(a.status, (200, 201, 202), a)
+        self.assertTrue(until(lambda: os.path.exists(os.path.join(out, "Test CA.crl"))), d.stderr())
         d.stop()
 
     def test_the_page(self):
