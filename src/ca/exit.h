@@ -14,6 +14,8 @@
 #include "store/store.h"
 
 enum {
+    CHY_EVENT_BITS = 0xffff,     /* what Notify is given */
+    CHY_EVENT_RELEASE = 1 << 16, /* with CERTREVOKED: it was a release from hold */
     CHY_EVENT_ID_MAX = 96,
     CHY_EXIT_STRAIGHT_FAILURES = 3, /* in a row: then it is the module, not the event */
 };
@@ -122,7 +124,6 @@ void chy_exit_sync_stop(struct chy_ca *ca);
 /* The same at every delivery of the event, to every module: CA, request, event, time. */
 void chy_event_id(const struct chy_ca *ca, const struct chy_told *t, char out[CHY_EVENT_ID_MAX]);
 const char *chy_event_name(int32_t event);
-int32_t chy_event_of_name(const char *name); /* 0: none */
 /* EventID, EventTime, EventAttempt, EventName; PROPERTY_EMPTY for every other name. */
 chy_hresult chy_event_property(const struct chy_ca *ca, const struct chy_told *t, const char *name,
                                chy_long type, chy_variant *out);

@@ -14,6 +14,7 @@ static const struct {
              {"certpending", CHY_EXITEVENT_CERTPENDING},
              {"certdenied", CHY_EXITEVENT_CERTDENIED},
              {"certrevoked", CHY_EXITEVENT_CERTREVOKED},
+             {"certunrevoked", CHY_EXITEVENT_CERTREVOKED | CHY_EVENT_RELEASE},
              {"certretrievepending", CHY_EXITEVENT_CERTRETRIEVEPENDING},
              {"crlissued", CHY_EXITEVENT_CRLISSUED},
              {"shutdown", CHY_EXITEVENT_SHUTDOWN},
@@ -27,18 +28,11 @@ const char *chy_event_name(int32_t event)
     return "unknown";
 }
 
-int32_t chy_event_of_name(const char *name)
-{
-    for (size_t i = 0; i < CHY_ARRAY_LEN(names); i++)
-        if (strcasecmp(names[i].name, name) == 0) return names[i].event;
-    return 0;
-}
-
 void chy_event_id(const struct chy_ca *ca, const struct chy_told *t, char out[CHY_EVENT_ID_MAX])
 {
     int64_t when = t->occurred == CHY_TIME_DEFAULT ? 0 : t->occurred;
     snprintf(out, CHY_EVENT_ID_MAX, "%s-%" PRId32 "-%" PRIx32 "-%" PRId64, ca->event_prefix,
-             t->request_id, (uint32_t)t->event, when);
+             t->request_id, (uint32_t)t->event & CHY_EVENT_BITS, when);
 }
 
 static chy_hresult set_text(chy_variant *out, const char *s)

@@ -60,7 +60,7 @@ enum chy_exit_told chy_exit_tell(struct chy_exit_slot *slot, const struct chy_ou
     atomic_store(&slot->at_event, e->occurred);
     (void)CHY_FAULT("exit.before");
     atomic_fetch_add(&slot->calls, 1);
-    chy_hresult hr = chy_exit_notify(slot->instance, e->event, r, &abandoned, err);
+    chy_hresult hr = chy_exit_notify(slot->instance, e->event & CHY_EVENT_BITS, r, &abandoned, err);
     (void)CHY_FAULT("exit.after");
     if (abandoned) return CHY_EXIT_LOST;
     if (!r) now_telling(slot, &(struct chy_told){0});

@@ -160,7 +160,8 @@ static chy_hresult fill(struct change *c, struct chy_ca *ca, const struct chy_se
                                   .revocation = &c->revocation,
                                   .owed = c->owed,
                                   .when = c->revocation.revoked_when};
-    c->write.n_owed = chy_outbox_owe_event(ca, CHY_EXITEVENT_CERTREVOKED, c->owed);
+    int32_t release = c->revocation.reason == CHY_REVOKE_RELEASE ? CHY_EVENT_RELEASE : 0;
+    c->write.n_owed = chy_outbox_owe_event(ca, CHY_EXITEVENT_CERTREVOKED | release, c->owed);
     return CHY_S_OK;
 }
 

@@ -1,5 +1,6 @@
-/* An exit module that writes down what it is told, and misbehaves as its settings say. Compiled with
- * NAME, a text. One line for each call: EventID, attempt, request, event, what came of it. */
+/* An exit module that writes down what it is told, and misbehaves as its settings say. Compiled
+ * with NAME, a text. One line for each call: EventID, attempt, request, event, what came of it,
+ * EventName. */
 #include <chancery/easy_module.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,15 +40,16 @@ static void about(chy_task *task, char *id, size_t size, chy_long *attempt)
 static chy_hresult notify(chy_task *task, chy_long event)
 {
     struct sink *s = task->state;
-    char id[100] = "", line[400];
+    char id[100] = "", name[40] = "", line[400];
     chy_long attempt = 0, request = 0;
     about(task, id, sizeof id, &attempt);
     if (task->context) (void)chy_request_long(task, "RequestID", &request);
-    int refused = (s->refuse[0] && access(s->refuse, F_OK) == 0) ||
-                  (s->poison && s->poison == request);
+    if (task->context) (void)chy_request_text(task, "EventName", name, sizeof name);
+    int refused =
+        (s->refuse[0] && access(s->refuse, F_OK) == 0) || (s->poison && s->poison == request);
     if (s->sleep_ms) usleep((useconds_t)s->sleep_ms * 1000);
-    int n = snprintf(line, sizeof line, "%s %d %d %d %s\n", id, (int)attempt, (int)request, (int)event,
-                     refused ? "refused" : "taken");
+    int n = snprintf(line, sizeof line, "%s %d %d %d %s %s\n", id, (int)attempt, (int)request,
+                     (int)event, refused ? "refused" : "taken", name);
     int fd = open(s->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, line, (size_t)n) != n) refused = 1;
     if (fd >= 0) close(fd);

@@ -4,7 +4,7 @@ import os
 
 import daemon
 
-Told = collections.namedtuple("Told", "id attempt request event taken")
+Told = collections.namedtuple("Told", "id attempt request event taken name")
 ISSUED, PENDING, DENIED, REVOKED, CRL = 1, 2, 4, 8, 32
 
 
@@ -23,7 +23,7 @@ def told(path):
     with open(path) as f:
         lines = [line for line in f if line.endswith("\n")]
     fields = [line.split(" ") for line in lines]
-    return [Told(f[0], int(f[1]), int(f[2]), int(f[3]), f[4].strip() == "taken") for f in fields if len(f) == 5]
+    return [Told(f[0], int(f[1]), int(f[2]), int(f[3]), f[4] == "taken", f[5].strip()) for f in fields if len(f) == 6]
 
 
 def once(events):

@@ -237,6 +237,8 @@ class Keys(Events):
         self.assertTrue(until(lambda: len(self.told("b")) == len(self.told("a"))))
         a, b = self.told("a"), self.told("b")
         self.assertEqual(len({e.id for e in a}), 9)
+        self.assertEqual([e.name for e in a if e.request == ids[0]],
+                         ["certissued", "certrevoked", "certunrevoked", "certrevoked", "certunrevoked"])
         self.assertEqual({(e.id, e.request, e.event) for e in a}, {(e.id, e.request, e.event) for e in b})
         for e in a:
             self.assertRegex(e.id, r"^[0-9a-f]{16}-%d-%x-[0-9]+$" % (e.request, e.event))
