@@ -30,7 +30,7 @@ release_build() {
 static_analysis() {
     cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability -j "$(nproc)" \
         --suppress=missingIncludeSystem --suppress=varFuncNullUB --suppress=uninitvar:include/chancery/easy.h --suppress=nullPointerArithmeticRedundantCheck \
-        --suppress=preprocessorErrorDirective -D_GNU_SOURCE -DCHY_VERSION='"0"' -DCHY_MODULE_DIR='""' -DCHY_FAULTS=1 \
+        --suppress=preprocessorErrorDirective -D_GNU_SOURCE -DCHY_VERSION='"0"' -DCHY_MODULE_DIR='""' -DCHY_MODHOST='""' -DCHY_FAULTS=1 \
         -I src -I include src modules
 }
 
