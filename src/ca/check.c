@@ -18,7 +18,7 @@
 enum {
     MAX_ADDRESSES = 4 * CHY_CA_MAX_URLS,
     URL_MAX = 1024,
-    FETCH_MAX = 3 << 20, /* what is larger is taken for well: it would only cost traffic */
+    FETCH_MAX = 3 << 20, /* of a larger CRL only the size is asked: the rest would cost traffic */
     TIMEOUT_MS = 5000,
     WELL_S = 3600,
     ILL_S = 60
@@ -96,14 +96,15 @@ static size_t addresses_of(struct chy_ca *ca, const struct chy_settings *s,
 }
 
 /* ---- fetching ---- */
-static chy_hresult fetch(const char *url, struct chy_httpc_answer *answer, struct chy_err *err)
+static chy_hresult ask(const char *method, const char *url, struct chy_httpc_answer *answer,
+                       struct chy_err *err)
 {
     char base[URL_MAX];
     struct chy_httpc *client = NULL;
     const char *path = strchr(strstr(url, "//") + 2, '/');
     snprintf(base, sizeof(base), "%.*s", path ? (int)(path - url) : (int)strlen(url), url);
     const struct chy_httpc_endpoint e = {.url = base, .timeout_ms = TIMEOUT_MS};
-    const struct chy_httpc_call call = {.method = "GET", .path = path ? path : "/"};
+    const struct chy_httpc_call call = {.method = method, .path = path ? path : "/"};
     chy_hresult hr = chy_httpc_new(&e, &client, err);
     if (hr == CHY_S_OK) hr = chy_httpc_call(client, &call, answer, err);
     chy_httpc_free(client);
@@ -136,32 +137,56 @@ static chy_hresult check_crl(struct chy_ca *ca, const struct address *a, struct 
     return hr;
 }
 
-static bool is_too_large(struct chy_ca *ca, const struct address *a)
+/* Of the newest CRL; -1: there is none. */
+static int64_t newest_size(struct chy_ca *ca, const struct address *a)
 {
     struct chy_crl_info now;
     int fd = -1;
     if (a->kind == A_CERT ||
         chy_ca_crl_open(ca, -1, a->shard, a->kind == A_DELTA, &fd, &now, NULL) != CHY_S_OK)
-        return false;
+        return -1;
     close(fd);
-    return now.record.size > FETCH_MAX;
+    return now.record.size;
+}
+
+static chy_hresult check_whole(struct chy_ca *ca, const struct address *a,
+                               struct chy_httpc_answer *answer, struct chy_err *err)
+{
+    chy_hresult hr = ask("GET", a->url, answer, err);
+    struct chy_span body = chy_buf_span(&answer->body);
+    if (hr == CHY_S_OK && a->kind != A_CERT) hr = check_crl(ca, a, body, err);
+    if (hr == CHY_S_OK && a->kind == A_CERT &&
+        !chy_span_eq(body, chy_buf_span(&chy_ca_current(ca)->cert_der)))
+        hr = chy_fail(err, CHY_ERROR_INVALID_DATA, "it is not this CA's certificate in DER");
+    return hr;
+}
+
+/* It may have been published anew between the two questions. */
+static chy_hresult check_size(struct chy_ca *ca, const struct address *a, int64_t before,
+                              struct chy_httpc_answer *answer, struct chy_err *err)
+{
+    chy_hresult hr = ask("HEAD", a->url, answer, err);
+    if (hr != CHY_S_OK || answer->length == before) return hr;
+    if (answer->length < 0)
+        return chy_fail(err, CHY_ERROR_INVALID_DATA,
+                        "its answer to HEAD has no Content-Length, by which a CRL over 3 MB is "
+                        "checked");
+    int64_t now = newest_size(ca, a);
+    if (answer->length == now) return CHY_S_OK;
+    return chy_fail(err, CHY_ERROR_INVALID_DATA,
+                    "it is not the newest CRL: it has %lld octets, the newest %lld",
+                    (long long)answer->length, (long long)now);
 }
 
 static void check_one(struct chy_ca *ca, struct address *a)
 {
     struct chy_err err = {0};
     struct chy_httpc_answer answer;
-    chy_hresult hr = CHY_S_OK;
-    if (!is_too_large(ca, a)) {
-        chy_httpc_answer_init(&answer);
-        hr = fetch(a->url, &answer, &err);
-        struct chy_span body = chy_buf_span(&answer.body);
-        if (hr == CHY_S_OK && a->kind != A_CERT) hr = check_crl(ca, a, body, &err);
-        if (hr == CHY_S_OK && a->kind == A_CERT &&
-            !chy_span_eq(body, chy_buf_span(&chy_ca_current(ca)->cert_der)))
-            hr = chy_fail(&err, CHY_ERROR_INVALID_DATA, "it is not this CA's certificate in DER");
-        chy_httpc_answer_free(&answer);
-    }
+    int64_t size = newest_size(ca, a);
+    chy_httpc_answer_init(&answer);
+    chy_hresult hr = size > FETCH_MAX ? check_size(ca, a, size, &answer, &err)
+                                      : check_whole(ca, a, &answer, &err);
+    chy_httpc_answer_free(&answer);
     a->is_checked = true;
     a->was_well = a->was_well || hr == CHY_S_OK;
     snprintf(a->error, sizeof(a->error), "%s", hr == CHY_S_OK ? "" : err.text);

@@ -81,11 +81,11 @@ static const char *too_long(const struct chy_httpc_reader *r)
 static int on_head(llhttp_t *p)
 {
     struct chy_httpc_reader *r = p->data;
+    bool told = p->flags & F_CONTENT_LENGTH && !(p->flags & F_CHUNKED);
     if (p->status_code == 101) return refuse(r, "it switches protocols");
-    if (p->content_length > r->answer->body.max && !(p->flags & F_CHUNKED) &&
-        (p->flags & F_CONTENT_LENGTH))
-        return refuse(r, too_long(r));
-    return 0;
+    r->answer->length = told && p->content_length <= INT64_MAX ? (int64_t)p->content_length : -1;
+    if (r->is_head) return 1; /* llhttp: no body follows */
+    return told && p->content_length > r->answer->body.max ? refuse(r, too_long(r)) : 0;
 }
 
 static int on_body(llhttp_t *p, const char *at, size_t n)
@@ -109,11 +109,13 @@ static int on_complete(llhttp_t *p)
     return HPE_PAUSED;
 }
 
-void chy_httpc_reader_start(struct chy_httpc_reader *r, struct chy_httpc_answer *answer)
+void chy_httpc_reader_start(struct chy_httpc_reader *r, bool is_head,
+                            struct chy_httpc_answer *answer)
 {
-    *r = (struct chy_httpc_reader){.answer = answer};
+    *r = (struct chy_httpc_reader){.answer = answer, .is_head = is_head};
     answer->status = 0;
     answer->content_type[0] = 0;
+    answer->length = -1;
     answer->keep_alive = false;
     chy_buf_reset(&answer->body);
     llhttp_settings_init(&r->settings);

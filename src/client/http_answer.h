@@ -17,6 +17,7 @@ struct chy_httpc_answer {
     int status;
     char content_type[128]; /* lower case, without parameters; "" when absent */
     struct chy_buf body;
+    int64_t length; /* as Content-Length tells it, of a body that is not sent too; -1: untold */
     bool keep_alive;
 };
 
@@ -30,13 +31,15 @@ struct chy_httpc_reader {
     unsigned interim;
     char field[24];
     size_t field_n, value_n;
-    bool done;
+    bool is_head, done;
     const char *why; /* of a refusal */
 };
 
 void chy_httpc_answer_init(struct chy_httpc_answer *a);
 void chy_httpc_answer_free(struct chy_httpc_answer *a);
-void chy_httpc_reader_start(struct chy_httpc_reader *r, struct chy_httpc_answer *answer);
+/* is_head: of the answer to a HEAD, which ends with its head (RFC 9112 6.3). */
+void chy_httpc_reader_start(struct chy_httpc_reader *r, bool is_head,
+                            struct chy_httpc_answer *answer);
 /* Octets behind the answer are a refusal: nothing was asked for yet that they could answer. */
 enum chy_httpc_step chy_httpc_reader_feed(struct chy_httpc_reader *r, const void *p, size_t n);
 /* The peer closed: the end of a body without a length, or a cut answer. */

@@ -76,6 +76,11 @@ static bool one_line(const char *s)
     return true;
 }
 
+static bool asks_only(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static void add_host(struct chy_buf *b, const struct chy_httpc *c)
 {
     bool v6 = strchr(c->url.host, ':') != NULL;
@@ -103,21 +108,21 @@ static chy_hresult write_head(struct chy_buf *b, const struct chy_httpc *c,
     if (call->accept) chy_buf_addf(b, "Accept: %s\r\n", call->accept);
     if (call->content_type) chy_buf_addf(b, "Content-Type: %s\r\n", call->content_type);
     if (call->token) chy_buf_addf(b, "Authorization: Bearer %s\r\n", call->token);
-    if (call->body.n || strcmp(call->method, "GET") != 0)
+    if (call->body.n || !asks_only(call->method))
         chy_buf_addf(b, "Content-Length: %zu\r\n", call->body.n);
     chy_buf_add_str(b, "\r\n");
     chy_buf_add_span(b, call->body);
     return chy_buf_done(b, "HTTP request", err);
 }
 
-static chy_hresult read_answer(struct chy_httpc *c, struct chy_httpc_answer *answer,
+static chy_hresult read_answer(struct chy_httpc *c, bool is_head, struct chy_httpc_answer *answer,
                                struct chy_err *err)
 {
     struct chy_httpc_reader r;
     uint8_t piece[16384];
     enum chy_httpc_step step = CHY_HTTPC_MORE;
     bool any = false;
-    chy_httpc_reader_start(&r, answer);
+    chy_httpc_reader_start(&r, is_head, answer);
     while (step == CHY_HTTPC_MORE) {
         size_t n = 0;
         chy_hresult hr = chy_wire_read(&c->wire, piece, sizeof(piece), &n, err);
@@ -145,7 +150,7 @@ chy_hresult chy_httpc_call(struct chy_httpc *c, const struct chy_httpc_call *cal
     chy_hresult hr = write_head(&request, c, call, err);
     if (hr == CHY_S_OK) hr = connect_if_needed(c, err);
     if (hr == CHY_S_OK) hr = chy_wire_write(&c->wire, chy_buf_span(&request), err);
-    if (hr == CHY_S_OK) hr = read_answer(c, answer, err);
+    if (hr == CHY_S_OK) hr = read_answer(c, strcmp(call->method, "HEAD") == 0, answer, err);
     if (hr != CHY_S_OK || !answer->keep_alive) chy_wire_close(&c->wire);
     if (request.p) chy_wipe(request.p, request.n); /* a token is in it */
     chy_buf_free(&request);

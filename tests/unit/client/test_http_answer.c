@@ -14,16 +14,22 @@ struct outcome {
 };
 
 /* eof: the peer closes behind the text. */
-static struct outcome run(const char *text, size_t n, size_t piece, bool eof,
-                          struct chy_httpc_answer *a)
+static struct outcome run_method(bool is_head, const char *text, size_t n, size_t piece, bool eof,
+                                 struct chy_httpc_answer *a)
 {
     struct chy_httpc_reader r;
     enum chy_httpc_step step = CHY_HTTPC_MORE;
-    chy_httpc_reader_start(&r, a);
+    chy_httpc_reader_start(&r, is_head, a);
     for (size_t at = 0; at < n && step != CHY_HTTPC_REFUSED; at += piece)
         step = chy_httpc_reader_feed(&r, text + at, n - at < piece ? n - at : piece);
     if (step == CHY_HTTPC_MORE && eof) step = chy_httpc_reader_eof(&r);
     return (struct outcome){step, r.why};
+}
+
+static struct outcome run(const char *text, size_t n, size_t piece, bool eof,
+                          struct chy_httpc_answer *a)
+{
+    return run_method(false, text, n, piece, eof, a);
 }
 
 static const struct {
@@ -102,6 +108,46 @@ static void test_bad(void **state)
     }
 }
 
+static const struct {
+    const char *text;
+    int64_t length;
+    bool keep_alive, eof;
+} heads[] = {
+    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", 2, true, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 400000000\r\n\r\n", 400000000, true, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", -1, true, false},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", -1, true, false},
+    {"HTTP/1.1 200 OK\r\n\r\n", -1, true, false},
+    {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 7\r\n\r\n", 7, false, true},
+    {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 5, true,
+     false},
+};
+
+/* RFC 9110 9.3.2: the length of what is not sent, however long. */
+static void test_head(void **state)
+{
+    struct chy_httpc_answer a;
+    (void)state;
+    chy_httpc_answer_init(&a);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(heads); i++) {
+        for (size_t piece = 1; piece < 400; piece *= 7) {
+            const char *text = heads[i].text;
+            struct outcome o = run_method(true, text, strlen(text), piece, heads[i].eof, &a);
+            if (o.why) print_message("%zu/%zu: %s\n", i, piece, o.why);
+            assert_int_equal(o.step, CHY_HTTPC_DONE);
+            assert_int_equal(a.status, 200);
+            assert_int_equal(a.length, heads[i].length);
+            assert_int_equal(a.body.n, 0);
+            assert_int_equal(a.keep_alive, heads[i].keep_alive);
+        }
+    }
+    const char *with_body = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    struct outcome o = run_method(true, with_body, strlen(with_body), 400, false, &a);
+    assert_int_equal(o.step, CHY_HTTPC_REFUSED);
+    assert_string_equal(o.why, "octets follow it");
+    chy_httpc_answer_free(&a);
+}
+
 static void refuse_long(const char *head, const char *unit, size_t times, const char *why)
 {
     struct chy_buf text;
@@ -133,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_head),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

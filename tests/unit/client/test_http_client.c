@@ -63,6 +63,33 @@ static void test_connects_anew_after_a_close(void **state)
     assert_int_equal(s.connections, 2);
 }
 
+#define HEAD_OK "HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n"
+
+/* No body is awaited, and the connection is good for the next call. */
+static void test_head(void **state)
+{
+    struct canned s = {.answer = {HEAD_OK, OK}, .n = 2};
+    const struct chy_httpc_call call = {.method = "HEAD", .path = "/x"};
+    struct chy_httpc_answer a;
+    struct chy_err err = {0};
+    (void)state;
+    canned_start(&s);
+    struct chy_httpc *c = client_of(&s, 5000);
+    chy_httpc_answer_init(&a);
+    assert_int_equal(chy_httpc_call(c, &call, &a, &err), CHY_S_OK);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.length, 5000000);
+    assert_int_equal(a.body.n, 0);
+    assert_int_equal(get(c, &err), CHY_S_OK);
+    chy_httpc_answer_free(&a);
+    chy_httpc_free(c);
+    canned_stop(&s);
+    assert_int_equal(s.connections, 1);
+    assert_non_null(strstr(s.seen[0], "HEAD /x HTTP/1.1\r\n"));
+    assert_null(strstr(s.seen[0], "Content-Length"));
+    canned_free(&s);
+}
+
 static void test_no_answer(void **state)
 {
     struct canned s = {.answer = {NULL, "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-"},
@@ -193,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keeps_the_connection),
         cmocka_unit_test(test_connects_anew_after_a_close),
+        cmocka_unit_test(test_head),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_request_head),
