@@ -17,12 +17,18 @@
 enum { ANSWER_MAX = 64 << 10, SLICE_MAX = 5000 };
 
 /* ---- what is asked for ---- */
+static bool has_reason(const cJSON *v)
+{
+    const cJSON *r = cJSON_GetObjectItemCaseSensitive(v, "reason");
+    return r && !cJSON_IsNull(r);
+}
+
 static chy_hresult read_reason(const cJSON *v, int32_t *out, struct chy_err *err)
 {
     const cJSON *r = cJSON_GetObjectItemCaseSensitive(v, "reason");
     char text[32];
     int64_t number;
-    if (!r || cJSON_IsNull(r)) return CHY_S_OK;
+    if (!has_reason(v)) return CHY_S_OK;
     if (cJSON_IsString(r)) return chy_reason_read(r->valuestring, out, err);
     if (!chy_json_int(v, "reason", &number, err)) return err->code;
     snprintf(text, sizeof(text), "%lld", (long long)number);
@@ -191,6 +197,7 @@ static chy_hresult read_many(struct chy_exchange *x, struct many *out, struct ch
     if (hr == CHY_S_OK) hr = chy_body_flag(v, "dry_run", &out->is_dry, err);
     if (hr == CHY_S_OK) hr = chy_body_number(v, "after", INT32_MAX, &after, err);
     if (hr == CHY_S_OK) hr = chy_body_number(v, "limit", SLICE_MAX, &limit, err);
+    out->order.spares_revoked = !has_reason(v);
     cJSON_Delete(v);
     out->order.after_id = (int32_t)after;
     out->order.limit = limit ? (uint32_t)limit : SLICE_MAX;

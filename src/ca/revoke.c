@@ -314,14 +314,20 @@ static bool is_so_already(const struct chy_row *row, const struct chy_revoke *wh
             what->effective_when == row->revoked_effective_when);
 }
 
+static bool is_left_alone(const struct chy_row *row, const struct chy_revoke_many *many)
+{
+    bool revoked = row->disposition == CHY_DB_DISP_REVOKED;
+    return (revoked && many->spares_revoked) || is_so_already(row, &many->what);
+}
+
 static bool take_row(const struct chy_row *row, void *arg)
 {
     struct batch *b = arg;
     struct chy_err why = {0};
     b->seen++;
     b->last_id = row->id;
-    if (is_so_already(row, &b->many->what) || fill(&b->change[b->n], b->ca, b->settings, b->caller,
-                                                   row, &b->many->what, &why) != CHY_S_OK) {
+    if (is_left_alone(row, b->many) || fill(&b->change[b->n], b->ca, b->settings, b->caller, row,
+                                            &b->many->what, &why) != CHY_S_OK) {
         b->many->unchanged++;
         return true;
     }

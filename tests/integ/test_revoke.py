@@ -293,6 +293,18 @@ class Many(Revoking):
         self.assertEqual(self.row(self.made[0]["serial"])["revoked_reason"], 1)
         self.assertEqual(self.d.ask("GET", "/api/v1/requests/%d" % pending).json["disposition"], "pending")
 
+    def test_without_a_reason_an_earlier_one_stays(self):
+        serials = [m["serial"] for m in self.made]
+        self.revoke(serials[0], reason="keyCompromise")
+        self.revoke(serials[1], reason="certificateHold")
+        for body in ({}, {"reason": None, "effective_when": "2020-01-01T00:00:00Z"}):
+            answer = self.many(where="common_name ~ n", **body)
+            self.assertEqual(answer, {"changed": 0 if body else 22, "unchanged": 24 if body else 2})
+            self.assertEqual([self.row(s)["revoked_reason"] for s in serials], [1, 6] + [0] * 22)
+        again = self.many(where="common_name ~ n", reason="unspecified")
+        self.assertEqual(again, {"changed": 2, "unchanged": 22})
+        self.assertEqual({self.row(s)["revoked_reason"] for s in serials}, {0})
+
     def test_never_all_by_mistake(self):
         for body in ({}, {"where": ""}, {"where": "   "}, {"all": False}, {"all": True, "where": "common_name ~ n"}, {"all": 1},
                      {"where": 5}, {"where": "no_column = 1"}, {"where": "common_name ~ n", "limit": 5001},

@@ -126,6 +126,7 @@ static void revoke_many(struct world *w)
         {.column = "id", .seek = CHY_SEEK_LE, .number = a->id < b->id ? b->id : a->id}};
     struct chy_revoke_many many = {.query = {.filter = stretch, .n_filter = 2},
                                    .what = any_change(w),
+                                   .spares_revoked = !pick(w, 4),
                                    .limit = 1 + pick(w, 20)};
     many.what.effective_when = CHY_TIME_DEFAULT;
     bool *changes = calloc(w->n_certs, sizeof(*changes));
@@ -134,7 +135,8 @@ static void revoke_many(struct world *w)
     for (size_t i = 0; i < w->n_certs; i++) {
         const struct known_cert *c = &w->cert[i];
         changes[i] = c->id >= stretch[0].number && c->id <= stretch[1].number &&
-                     cert_may(c, many.what.reason) && !cert_is_so(c, many.what.reason);
+                     cert_may(c, many.what.reason) && !cert_is_so(c, many.what.reason) &&
+                     !(many.spares_revoked && c->revoked);
         expected += changes[i];
     }
     chy_time from = world_now(w);
