@@ -60,7 +60,10 @@ int chy_cmd_module_events(struct chy_cli *cli)
     int status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     chy_buf_free(&b);
     struct chy_table *t = status == CHY_CLI_DONE && !cli->json ? chy_table_new(titles) : NULL;
-    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(v, "events")) event_row(t, cli, e);
+    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(v, "events"))
+    {
+        event_row(t, cli, e);
+    }
     if (t && !chy_table_rows(t))
         fprintf(cli->err, "chancery: %s is owed nothing%s\n", cli->word[0],
                 chy_cli_flag(cli, "failed") ? " that failed" : "");
