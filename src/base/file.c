@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "base/text.h"
 
 static chy_hresult read_all(int fd, const char *path, size_t max, struct chy_buf *out,
                             struct chy_err *err)
@@ -71,12 +72,17 @@ static chy_hresult write_all(int fd, const char *path, struct chy_span data, str
     return CHY_S_OK;
 }
 
+static void folder_of(const char *path, char dir[4096])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(dir, 4096, "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
+             slash ? path : ".");
+}
+
 static chy_hresult sync_folder(const char *path, struct chy_err *err)
 {
     char dir[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
-             slash ? path : ".");
+    folder_of(path, dir);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return chy_fail_errno(err, "%s", dir);
     chy_hresult hr = fsync(fd) == 0 ? CHY_S_OK : chy_fail_errno(err, "%s", dir);
@@ -140,6 +146,46 @@ chy_hresult chy_file_write(const char *path, struct chy_span data, unsigned mode
     if (hr == CHY_S_OK) return chy_file_end(&f, err);
     chy_file_drop(&f);
     return hr;
+}
+
+/* As chy_file_begin names them: NAME, a dot, eight digits, ".tmp". */
+static size_t stem_length(const char *name)
+{
+    static const char digits[] = "0123456789abcdef", end[] = ".tmp";
+    enum { TAIL = 1 + 8 + sizeof(end) - 1 };
+    size_t n = strlen(name);
+    if (n <= TAIL) return 0;
+    const char *tail = name + n - TAIL;
+    bool is_temp = *tail == '.' && strspn(tail + 1, digits) == 8 && strcmp(tail + 9, end) == 0;
+    return is_temp ? n - TAIL : 0;
+}
+
+static bool is_left_over(int dir, const char *name, chy_time before)
+{
+    struct stat st;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    chy_time written = (chy_time)st.st_mtim.tv_sec * CHY_US_PER_S + st.st_mtim.tv_nsec / 1000;
+    return S_ISREG(st.st_mode) && st.st_uid == geteuid() && written < before;
+}
+
+size_t chy_file_sweep(const char *path, chy_time before)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t others = 0;
+    struct dirent *e;
+    folder_of(path, folder);
+    DIR *d = opendir(folder);
+    while (d && (e = readdir(d)) != NULL) {
+        size_t n = stem_length(e->d_name);
+        if (!n || !is_left_over(dirfd(d), e->d_name, before)) continue;
+        if (n == strlen(name) && memcmp(name, e->d_name, n) == 0)
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+        else
+            others++;
+    }
+    if (d) closedir(d);
+    return others;
 }
 
 static chy_hresult make_one(const char *path, unsigned mode, struct chy_err *err)

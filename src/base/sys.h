@@ -44,6 +44,9 @@ CHY_MUST_USE chy_hresult chy_file_more(struct chy_file_out *f, struct chy_span d
                                        struct chy_err *err);
 CHY_MUST_USE chy_hresult chy_file_end(struct chy_file_out *f, struct chy_err *err);
 void chy_file_drop(struct chy_file_out *f);
+/* Removes what a process that died left of writing to path: files of its temporary names, of this
+ * user and last written before that time. Returns how many such files of other names are there. */
+size_t chy_file_sweep(const char *path, chy_time before);
 CHY_MUST_USE chy_hresult chy_dir_make(const char *path, unsigned mode, struct chy_err *err);
 /* Removes a folder and all in it; follows no link. */
 void chy_dir_remove(const char *path);

@@ -20,7 +20,21 @@ static chy_hresult copy_pieces(int from, struct chy_file_out *to, uint8_t *piece
         if (n == 0) return CHY_S_OK;
         chy_hresult hr = chy_file_more(to, chy_span_of(piece, (size_t)n), err);
         if (hr != CHY_S_OK) return hr;
+        (void)CHY_FAULT("crl.amid_places");
     }
+}
+
+/* What a kill amid a copy left. A folder is read once per life where there is nothing of it: with
+ * thousands of shards in it that counts. */
+static void sweep(struct chy_publisher *p, size_t i, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) + 1 : 0;
+    const char *known = p->swept[i];
+    if (known && strlen(known) == n && memcmp(known, path, n) == 0) return;
+    if (chy_file_sweep(path, p->began) > 0) return;
+    chy_free(p->swept[i]);
+    p->swept[i] = chy_strndup(path, n);
 }
 
 static chy_hresult copy_file(const char *from, const char *to, struct chy_err *err)
@@ -71,6 +85,7 @@ void chy_crl_place(struct chy_publisher *p, const struct chy_settings *s,
     size_t n = chy_url_select(&s->crl_urls, flag, &place, &text, url);
     for (size_t i = 0; i < n; i++) {
         struct chy_err err = {0};
+        sweep(p, i, chy_url_path(url[i]));
         if (copy_file(from, chy_url_path(url[i]), &err) != CHY_S_OK) note_failure(k, &err);
     }
     if (k->record.status == CHY_S_OK) k->record.flags |= CHY_CPF_COMPLETE;
@@ -85,6 +100,7 @@ static void place_cert(struct chy_publisher *p, const struct chy_authority *a, c
     chy_buf_init(&there, CHY_PEM_MAX);
     bool same = chy_file_read(path, CHY_PEM_MAX, &there, NULL) == CHY_S_OK &&
                 chy_span_eq(chy_buf_span(&there), chy_buf_span(&a->cert_der));
+    if (!same) (void)chy_file_sweep(path, p->began);
     if (!same && chy_file_write(path, chy_buf_span(&a->cert_der), 0644, &err) != CHY_S_OK)
         chy_log(CHY_LOG_LEVEL_WARNING, "ca.certificate.unpublished", "ca", chy_ca_name(p->ca),
                 "error", err.text, NULL);

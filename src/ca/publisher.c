@@ -357,6 +357,7 @@ chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err)
     pthread_cond_init(&p->first, &monotonic);
     pthread_condattr_destroy(&monotonic);
     p->ca = ca;
+    p->began = chy_now(&chy_system_clock);
     p->calls_tail = &p->calls;
     ca->publisher = p;
     snprintf(path, sizeof(path), "%s/crl", ca->dir);
@@ -406,6 +407,8 @@ void chy_publisher_free(struct chy_ca *ca)
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
     pthread_cond_destroy(&p->first);
+    for (size_t i = 0; i < CHY_CA_MAX_URLS; i++)
+        chy_free(p->swept[i]);
     chy_free(p->kept);
     chy_free(p);
 }

@@ -50,6 +50,8 @@ struct chy_publisher {
     chy_time effective_from;     /* dates up to here have been noted */
     chy_time next_effective;     /* the first behind that */
     bool effective_known;
+    chy_time began;               /* by the clock of the files */
+    char *swept[CHY_CA_MAX_URLS]; /* folders in which nothing was left over, with the slash */
 };
 
 /* crl_run.c: one run; flags, shard and next_update of the order, manual: somebody asked. Fills

@@ -341,6 +341,44 @@ static void test_removal_follows_no_link(void **state)
     chy_dir_remove(in(p, "never-was"));
 }
 
+/* As a process leaves it that dies amid a write. */
+static void leave(struct place *p, const char *name, time_t written)
+{
+    const struct timespec times[2] = {{.tv_sec = written}, {.tv_sec = written}};
+    put(in(p, name), "half");
+    assert_int_equal(utimensat(AT_FDCWD, p->path, times, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static void test_what_is_left_over_is_removed(void **state)
+{
+    enum { BEFORE = 1000 };
+    static const char *const others[] = {
+        "f.crl.0123456.tmp",    "f.crl.012345678.tmp", "f.crl.0123456G.tmp",
+        "f.crl.0123456A.tmp",   "f.crl.01234567.tmp~", "f.crl01234567.tmp",
+        ".01234567.tmp",        "f.crl.01234567",      "f.crl.01234567.tmp.tmp",
+        "xf.crl.01234567.tmp2", "f.crl.tmp",
+    };
+    struct place *p = *state;
+    chy_time before = BEFORE * INT64_C(1000000);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(others); i++)
+        leave(p, others[i], 1);
+    unsigned n = CHY_ARRAY_LEN(others) + 6;
+    leave(p, "f.crl", 1);
+    leave(p, "g.crl.01234567.tmp", 1);
+    leave(p, "f.crl.01234567.tmp", BEFORE - 1);
+    leave(p, "f.crl.89abcdef.tmp", 1);
+    leave(p, "f.crl.00000000.tmp", BEFORE);
+    assert_int_equal(symlink("f.crl", in(p, "f.crl.11111111.tmp")), 0);
+    assert_int_equal(entries(p->dir), n);
+    assert_int_equal(chy_file_sweep(in(p, "f.crl"), before), 1); /* that of g.crl */
+    assert_int_equal(entries(p->dir), n - 2);
+    assert_int_equal(access(in(p, "f.crl.01234567.tmp"), F_OK), -1);
+    assert_int_equal(access(in(p, "f.crl.89abcdef.tmp"), F_OK), -1);
+    assert_int_equal(chy_file_sweep(in(p, "g.crl"), before), 0);
+    assert_int_equal(entries(p->dir), n - 3);
+    assert_int_equal(chy_file_sweep(in(p, "no/folder"), before), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_place, remove_place)
 
 int main(void)
@@ -358,6 +396,7 @@ int main(void)
         TEST(test_writing_refusals_leave_nothing),
         TEST(test_a_write_that_stops_leaves_the_old_file),
         TEST(test_a_path_without_a_slash_is_in_the_folder_of_the_process),
+        TEST(test_what_is_left_over_is_removed),
         TEST(test_folders_are_made_with_all_above_them),
         TEST(test_folder_refusals),
         TEST(test_removal_follows_no_link),
