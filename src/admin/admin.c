@@ -44,6 +44,8 @@ const struct chy_api_route chy_admin_routes[] = {
     {"GET", "/modules", true, true, 0, chy_admin_modules, "The loaded modules"},
     {"GET", "/modules/:name/events", true, true, 0, chy_admin_events,
      "What an exit module is owed: failed, after, limit"},
+    {"GET", "/events", true, true, 0, chy_admin_events,
+     "What all exit modules are owed: failed, after, limit"},
     {"POST", "/modules/:name/replay", true, true, CHY_BODY_MAX, chy_admin_replay,
      "Administrator: owe an exit module events once more, a slice per call: failed, request_id, "
      "since, after, limit"},

@@ -10,7 +10,7 @@
 
 enum { ANSWER_MAX = 4 << 20, EVENTS_MAX = 1000 };
 
-/* ---- GET /modules/:name/events ---- */
+/* ---- GET /modules/:name/events, GET /events ---- */
 static void event_json(const struct chy_event_info *e, void *arg)
 {
     struct chy_json *j = arg;
@@ -18,6 +18,7 @@ static void event_json(const struct chy_event_info *e, void *arg)
                         : e->next_try != CHY_TIME_DEFAULT  ? "retrying"
                                                            : "waiting";
     chy_json_object(j, NULL);
+    chy_json_add_str(j, "module", e->module);
     chy_json_add_str(j, "event_id", e->id);
     chy_json_add_str(j, "event", e->name);
     chy_json_add_int(j, "request_id", e->request_id);
@@ -52,7 +53,8 @@ static chy_hresult read_list(struct chy_exchange *x, struct chy_event_list *list
 void chy_admin_events(struct chy_exchange *x, void *service)
 {
     struct chy_ca *ca = chy_service_ca(service, x);
-    struct chy_event_list list = {.module = chy_exchange_param(x, "name")};
+    const char *module = chy_exchange_param(x, "name");
+    struct chy_event_list list = {.module = module && *module ? module : NULL};
     struct chy_caller caller;
     struct chy_err err = {0};
     struct chy_buf b;

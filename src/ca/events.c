@@ -80,17 +80,17 @@ chy_hresult chy_ca_events(struct chy_ca *ca, const struct chy_caller *caller,
                           struct chy_err *err)
 {
     enum { AT_ONCE = 256 };
-    struct chy_exit_slot *slot;
+    struct chy_exit_slot *slot = NULL;
     if (!(caller->access & (CHY_CA_ACCESS_READ | CHY_CA_ACCESS_ADMIN)))
         return chy_fail(err, CHY_E_ACCESSDENIED, "%s may not look at exit events", caller->name);
-    chy_hresult hr = find(ca, list->module, &slot, err);
+    chy_hresult hr = list->module ? find(ca, list->module, &slot, err) : CHY_S_OK;
     struct chy_outbox_entry *entry = NULL;
     if (hr == CHY_S_OK && !(entry = chy_calloc(AT_ONCE, sizeof(*entry))))
         hr = chy_fail_nomem(err, "events");
     bool more = hr == CHY_S_OK;
     while (hr == CHY_S_OK && more && list->limit) {
         struct chy_outbox_query q = {.kind = list->failed_only ? CHY_OUTBOX_FAILED : CHY_OUTBOX_ALL,
-                                     .module = slot->name,
+                                     .module = slot ? slot->name : NULL,
                                      .after = list->after};
         size_t asked = list->limit < AT_ONCE ? list->limit : AT_ONCE, n = asked;
         struct chy_arena a;

@@ -22,14 +22,13 @@ bool chy_ca_exit_state(struct chy_ca *ca, size_t i, struct chy_exit_state *out);
 /* One owed event. Texts live until the callback returns. */
 struct chy_event_info {
     int64_t seq;
-    const char *module;
-    const char *id, *name; /* EventID, EventName */
+    const char *module, *id, *name; /* EventID, EventName */
     int32_t request_id, attempts;
     chy_time occurred, next_try, failed_when;
     struct chy_span error;
 };
 struct chy_event_list {
-    const char *module;
+    const char *module; /* NULL: all */
     bool failed_only;
     int64_t after; /* in: seq; out: where to go on, 0: there is no more */
     uint32_t limit;

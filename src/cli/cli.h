@@ -63,6 +63,8 @@ bool chy_cli_flag(const struct chy_cli *cli, const char *name);
 /* The next value of a repeated option; start with *pos 0; NULL behind the last. */
 const char *chy_cli_next(const struct chy_cli *cli, const char *name, size_t *pos);
 bool chy_cli_number(const char *text, long min, long max, long *out);
+/* "30d", "12h", or a time. */
+bool chy_cli_since(const char *text, chy_time now, chy_time *out);
 
 /* output.c */
 int chy_cli_usage(struct chy_cli *cli, const char *fmt, ...) CHY_PRINTF(2, 3);

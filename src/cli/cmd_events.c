@@ -36,8 +36,14 @@ static void event_row(struct chy_table *t, struct chy_cli *cli, const cJSON *e)
     (void)chy_json_int(e, "request_id", &n, NULL);
     snprintf(request, sizeof(request), "%lld", (long long)n);
     const char *state = text_of(e, "state");
-    const char *cells[] = {occurred, text_of(e, "event"), n ? request : "", state, attempts,
-                           next,     text_of(e, "error")};
+    const char *cells[] = {text_of(e, "module"),
+                           occurred,
+                           text_of(e, "event"),
+                           n ? request : "",
+                           state,
+                           attempts,
+                           next,
+                           text_of(e, "error")};
     chy_table_row(t, cells,
                   chy_cli_color(cli, strcmp(state, "failed") == 0     ? "failed"
                                      : strcmp(state, "retrying") == 0 ? "pending"
@@ -46,8 +52,8 @@ static void event_row(struct chy_table *t, struct chy_cli *cli, const cJSON *e)
 
 int chy_cmd_module_events(struct chy_cli *cli)
 {
-    static const char *const titles[] = {"OCCURRED", "EVENT",    "REQUEST", "STATE",
-                                         "TRIES",    "NEXT TRY", "ERROR",   NULL};
+    static const char *const titles[] = {"MODULE", "OCCURRED", "EVENT", "REQUEST", "STATE",
+                                         "TRIES",  "NEXT TRY", "ERROR", NULL};
     const char *limit = chy_cli_value(cli, "limit");
     long n = 100;
     cJSON *v = NULL;
@@ -55,7 +61,12 @@ int chy_cmd_module_events(struct chy_cli *cli)
     struct chy_buf b;
     if (limit && !chy_cli_number(limit, 1, 1000, &n))
         return chy_cli_usage(cli, "--limit: 1 to 1000 is expected");
-    module_path(cli, &b, "/events");
+    if (cli->n_words) {
+        module_path(cli, &b, "/events");
+    } else {
+        chy_cli_path(cli, &b);
+        chy_buf_add_str(&b, "/events");
+    }
     chy_buf_addf(&b, "?limit=%ld%s", n, chy_cli_flag(cli, "failed") ? "&failed=1" : "");
     int status = chy_cli_get(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
     chy_buf_free(&b);
@@ -65,7 +76,8 @@ int chy_cmd_module_events(struct chy_cli *cli)
         event_row(t, cli, e);
     }
     if (t && !chy_table_rows(t))
-        fprintf(cli->err, "chancery: %s is owed nothing%s\n", cli->word[0],
+        fprintf(cli->err, "chancery: %s is owed nothing%s\n",
+                cli->n_words ? cli->word[0] : "no module",
                 chy_cli_flag(cli, "failed") ? " that failed" : "");
     else
         chy_table_print(t, cli);
@@ -86,6 +98,8 @@ struct replay {
 
 static cJSON *what(struct chy_cli *cli)
 {
+    char when[40];
+    chy_time from;
     const char *since = chy_cli_value(cli, "since"), *request = chy_cli_value(cli, "request");
     long id = 0;
     int ways = (since != NULL) + (request != NULL) + chy_cli_flag(cli, "failed");
@@ -93,8 +107,13 @@ static cJSON *what(struct chy_cli *cli)
         chy_cli_usage(cli, "one of --failed, --request ID and --since T is expected");
         return NULL;
     }
+    if (since && !chy_cli_since(since, chy_now(&chy_system_clock), &from)) {
+        chy_cli_usage(cli, "--since %.32s: 30d, 12h, 90m, 2w, or a time is expected", since);
+        return NULL;
+    }
     cJSON *body = cJSON_CreateObject();
-    if (since) cJSON_AddStringToObject(body, "since", since);
+    if (since) chy_time_format(when, from);
+    if (since) cJSON_AddStringToObject(body, "since", when);
     if (request) cJSON_AddNumberToObject(body, "request_id", (double)id);
     if (chy_cli_flag(cli, "failed")) cJSON_AddBoolToObject(body, "failed", true);
     return body;

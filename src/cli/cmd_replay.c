@@ -22,25 +22,6 @@ struct tally {
     struct chy_buf json;
 };
 
-/* "30d", "12h", or a time. */
-static bool parse_since(const char *text, chy_time now, chy_time *out)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    char *end;
-    if (strlen(text) > 1 && strspn(text, "0123456789") == strlen(text) - 1) {
-        int64_t n = strtoll(text, &end, 10);
-        for (size_t i = 0; i < CHY_ARRAY_LEN(units); i++) {
-            if (*end != units[i].unit || n > 100000000) continue;
-            *out = now - n * units[i].seconds * CHY_US_PER_S;
-            return true;
-        }
-    }
-    return chy_time_parse(text, out);
-}
-
 static bool is_ca(const char *dir)
 {
     char path[PATH_MAX];
@@ -292,7 +273,7 @@ int chy_cmd_policy_replay(struct chy_cli *cli)
     long ms = 0;
     if (!file) return chy_cli_usage(cli, "policy replay: --module FILE.so is expected");
     if (!realpath(file, module)) return chy_cli_usage(cli, "--module %.200s: no such file", file);
-    if (!parse_since(from ? from : "30d", chy_now(&chy_system_clock), &since))
+    if (!chy_cli_since(from ? from : "30d", chy_now(&chy_system_clock), &since))
         return chy_cli_usage(cli, "--since %.32s: 30d, 12h, 90m, 2w, or a time is expected", from);
     if (deadline && !chy_cli_number(deadline, 10, 3600000, &ms))
         return chy_cli_usage(cli, "--deadline %.32s: milliseconds, 10 to 3600000", deadline);

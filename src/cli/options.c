@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 
 enum arity { UNKNOWN, FLAG, VALUE, MANY };
@@ -181,4 +182,22 @@ bool chy_cli_number(const char *text, long min, long max, long *out)
     if (!*text || *end || errno || v < min || v > max) return false;
     *out = v;
     return true;
+}
+
+bool chy_cli_since(const char *text, chy_time now, chy_time *out)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    char *end;
+    if (strlen(text) > 1 && strspn(text, "0123456789") == strlen(text) - 1) {
+        int64_t n = strtoll(text, &end, 10);
+        for (size_t i = 0; i < CHY_ARRAY_LEN(units); i++) {
+            if (*end != units[i].unit || n > 100000000) continue;
+            *out = now - n * units[i].seconds * CHY_US_PER_S;
+            return true;
+        }
+    }
+    return chy_time_parse(text, out);
 }

@@ -114,8 +114,9 @@ const struct chy_verb chy_verbs[] = {
      "--calls N     of the long run (default 10000)      --seconds N  for it at most (default 20)\n"
      "--load-only   would it load? nothing is called",
      chy_cmd_module_check},
-    {"module", "events", "NAME", 1, 1, "failed limit=",
-     "What an exit module is still to be told\n--failed      what was given up      --limit N",
+    {"module", "events", "[NAME]", 0, 1, "failed limit=",
+     "What an exit module, or all of them, are still to be told\n--failed      what was given up   "
+     "   --limit N",
      chy_cmd_module_events},
     {"module", "replay", "NAME", 1, 1, "failed since= request=",
      "Administrator: tell an exit module once more\n"
