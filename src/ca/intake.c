@@ -160,6 +160,7 @@ static void begin_evidence(struct chy_request *r, const struct chy_settings *s)
     snprintf(e->module, sizeof(e->module), "%s", info.name);
     snprintf(e->version, sizeof(e->version), "%s", info.version ? info.version : "");
     memcpy(e->sha256, info.sha256_octets, sizeof(e->sha256));
+    e->in_process = info.state != CHY_CHILD_NONE;
     memcpy(e->settings, s->fingerprint, sizeof(e->settings));
     e->mark = chy_monotonic(r->ca->clock);
 }

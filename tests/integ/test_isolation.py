@@ -314,7 +314,10 @@ class Isolation(Case):
     def test_settings_of_a_child_count_at_once(self):
         d = self.begin({"Modules/policy-default/Host": "process", "PolicyModules/Active": "policy-default",
                         "PolicyModules/policy-default/RequestDisposition": 1})
-        self.assertEqual(d.submit(self.csr).status, 201)
+        a = d.submit(self.csr)
+        self.assertEqual(a.status, 201)
+        (decision,) = d.ask("GET", "/api/v1/requests/%d/evidence" % a.json["request_id"]).json["decisions"]
+        self.assertEqual((decision["module"]["name"], decision["module"]["host"]), ("policy-default", "process"))
         d.policy("RequestDisposition", 0)
         self.assertEqual(d.submit(self.csr).status, 202)
         a = d.ask("POST", "/api/v1/modules/policy-default/reload")
