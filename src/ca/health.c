@@ -51,7 +51,7 @@ void chy_health_key_failed(struct chy_ca *ca, const struct chy_err *err)
 void chy_health_check_policy(struct chy_ca *ca)
 {
     struct chy_instance_info info;
-    char text[200];
+    char text[256];
     if (!ca->policy) return;
     chy_instance_info(ca->policy, &info);
     if (info.state == CHY_CHILD_UP && atomic_load(&ca->trouble) & CHY_TROUBLE_POLICY)
@@ -59,9 +59,9 @@ void chy_health_check_policy(struct chy_ca *ca)
     if (!info.quarantined) return;
     if (info.state == CHY_CHILD_QUARANTINED) {
         snprintf(text, sizeof(text),
-                 "policy module %.64s is out of use since its process failed too often: mend it "
-                 "and reload it",
-                 info.name);
+                 "policy module %.64s is out of use since its process failed too often (%.80s): "
+                 "mend it and reload it",
+                 info.name, info.last_end);
         set_trouble(ca, CHY_TROUBLE_POLICY, ca->policy_error, sizeof(ca->policy_error), text);
         return;
     }

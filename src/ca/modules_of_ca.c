@@ -102,6 +102,7 @@ static void load_policy(struct chy_ca *ca, const struct chy_settings *s)
     snprintf(ca->policy_error, sizeof(ca->policy_error), "policy module: %s", err.text);
     atomic_fetch_or(&ca->trouble, CHY_TROUBLE_POLICY);
     chy_log(CHY_LOG_LEVEL_ERROR, "policy.unusable", "ca", chy_ca_name(ca), "error", err.text, NULL);
+    chy_health_check_policy(ca); /* a process that follows it may be up already */
 }
 
 /* Modules/NAME/KEY of a module, where NAME is what it calls itself. */

@@ -149,6 +149,17 @@ chy_hresult chy_child_broke(struct chy_child *c, struct chy_process *p, const ch
     return code;
 }
 
+void chy_child_refused(struct chy_child *c, struct chy_process *p, chy_hresult hr)
+{
+    char why[sizeof(p->why)];
+    snprintf(why, sizeof(why), "Initialize failed with 0x%08x (%s)", (unsigned)hr,
+             chy_code_info(hr)->name);
+    pthread_mutex_lock(&c->lock);
+    chy_process_kill(p, why);
+    chy_child_failed(c, p);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void chy_child_overran(struct chy_process *p)
 {
     struct chy_child *c = p->child;

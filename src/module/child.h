@@ -103,6 +103,9 @@ void chy_child_succeeded(struct chy_child *c);
  * other calls were in it, and whose fault it was is not known. */
 chy_hresult chy_child_broke(struct chy_child *c, struct chy_process *p, const char *during,
                             bool overdue, bool *shared, struct chy_err *err);
+/* It answered Initialize with a failure: nothing is asked of this process; another may do better.
+ */
+void chy_child_refused(struct chy_child *c, struct chy_process *p, chy_hresult hr);
 /* Thread: deadlines. */
 void chy_child_overran(struct chy_process *p);
 void chy_child_remember(struct chy_child *c, const char *config);

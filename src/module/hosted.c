@@ -126,6 +126,8 @@ static chy_hresult call_once(struct chy_instance *i, struct chy_running *r, void
         hr = chy_child_broke(i->child, p, method_of(c), overdue, &shared, err);
         (void)chy_wrap(err, "module %s", i->name);
         *again = shared && !overdue;
+    } else if (c->kind == CHY_CALL_INITIALIZE && CHY_FAILED(hr)) {
+        chy_child_refused(i->child, p, hr);
     } else if (c->kind == CHY_CALL_VERIFY || c->kind == CHY_CALL_NOTIFY) {
         chy_child_succeeded(i->child);
     }
