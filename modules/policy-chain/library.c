@@ -33,6 +33,17 @@ static bool has_dotdot(const char *path)
     return false;
 }
 
+/* What the daemon makes a process of its own load is a copy in memory, called as the file is. */
+static void path_of_copy(char *path)
+{
+    static const char before[] = "/memfd:", after[] = " (deleted)";
+    size_t n = strlen(path), head = sizeof before - 1, tail = sizeof after - 1;
+    if (strncmp(path, before, head) != 0) return;
+    if (n >= head + tail && !strcmp(path + n - tail, after)) n -= tail;
+    memmove(path, path + head, n - head);
+    path[n - head] = 0;
+}
+
 /* The folder that this very library was loaded from. The daemon opens what it checked through
  * /proc/self/fd and keeps the descriptor: the link says where that is. */
 static bool own_folder(char out[PATH_SIZE])
@@ -49,6 +60,7 @@ static bool own_folder(char out[PATH_SIZE])
         if (n >= PATH_SIZE) return false;
     }
     out[n] = 0;
+    path_of_copy(out);
     char *slash = strrchr(out, '/');
     if (!slash || out[0] != '/') return false;
     *slash = 0;

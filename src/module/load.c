@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "module/internal.h"
 
-enum { MODULE_MAX = 256 << 20 };
+enum { MODULE_MAX = 256 << 20, NAME_OF_COPY = 249 };
 
 static bool has_dotdot(const char *path)
 {
@@ -222,7 +222,10 @@ chy_hresult chy_library_copy(struct chy_modules *ms, const char *module, struct 
     if (hr == CHY_S_OK) hr = open_file(path, ms->config.any_owner, &fd, err);
     if (hr != CHY_S_OK) return hr;
     out->path = chy_strdup(path);
-    out->fd = memfd_create("module", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    /* It is called what it is a copy of, as far as the kernel takes so long a name (249 octets): a
+     * module may look for the folder that it came from. */
+    out->fd = memfd_create(strlen(path) <= NAME_OF_COPY ? path : "module",
+                           MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (!out->path || out->fd < 0) hr = chy_fail_nomem(err, "module");
     if (hr == CHY_S_OK) hr = copy_all(fd, out->fd, path, err);
     close(fd);
