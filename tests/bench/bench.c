@@ -210,6 +210,7 @@ static void measure_ocsp(void)
 {
     struct bench_ocsp o;
     progress("OCSP", 64);
+    figure("revoked, until OCSP says so, ms", bench_revoked_ms(), 1, true);
     if (!bench_ocsp(&o)) {
         fprintf(stderr, "bench: OCSP is not measured: nginx and wrk are needed\n");
         return;

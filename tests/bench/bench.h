@@ -77,6 +77,9 @@ struct bench_ocsp {
     double signed_us; /* CPU of the daemon for each that it signs */
 };
 bool bench_ocsp(struct bench_ocsp *out);
+/* Milliseconds from the acknowledgement of a revocation to the answer "revoked", which is the first
+ * that is given after it; the median. */
+double bench_revoked_ms(void);
 
 /* modules.c: microseconds of a VerifyRequest that does nothing, of one that reads ten properties
  * and sets two, in the daemon and in a child; CPU per certificate with the policy there and there.

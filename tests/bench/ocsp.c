@@ -1,5 +1,5 @@
 /* OCSP over HTTP beside a web server that gives out a file of the same size: wrk asks both in
- * turns, on the same processors, in one run. */
+ * turns, on the same processors, in one run. And how soon it tells of a revocation. */
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <signal.h>
@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "client/http_client.h"
 #include "store/store.h"
 
-enum { ROUNDS = 3, SECONDS = 3, CONNECTIONS = 64 };
+enum { ROUNDS = 3, SECONDS = 3, CONNECTIONS = 64, REVOKED = 50 };
 
 static void write_file(const struct bench_target *t, const char *name, const void *p, size_t n)
 {
@@ -35,7 +36,7 @@ static X509 *issuer_of(const struct bench_target *t)
     return x;
 }
 
-static X509 *some_certificate(const struct bench_target *t)
+static X509 *certificate_of(const struct bench_target *t, int32_t id)
 {
     struct chy_err err = {0};
     struct chy_store *store = NULL;
@@ -45,7 +46,7 @@ static X509 *some_certificate(const struct bench_target *t)
     snprintf(dir, sizeof(dir), "%s/ca/bench", t->dir);
     chy_arena_init(&a, 1 << 20);
     if (chy_store_open_sqlite(dir, 1024, &store, &err) != CHY_S_OK ||
-        store->ops->get(store, 1, &a, &row, &err) != CHY_S_OK) {
+        store->ops->get(store, id, &a, &row, &err) != CHY_S_OK) {
         fprintf(stderr, "bench: %s\n", err.text);
         exit(1);
     }
@@ -71,22 +72,30 @@ static void keep_path(const unsigned char *der, int n, char *path, size_t cap)
     }
 }
 
-static void write_request(const struct bench_target *t, const char *name, bool with_nonce,
-                          char *path, size_t cap)
+static int make_request(const struct bench_target *t, int32_t id, bool with_nonce,
+                        unsigned char **der)
 {
-    unsigned char *der = NULL;
-    X509 *issuer = issuer_of(t), *cert = some_certificate(t);
+    X509 *issuer = issuer_of(t), *cert = certificate_of(t, id);
     OCSP_REQUEST *q = OCSP_REQUEST_new();
     if (!OCSP_request_add0_id(q, OCSP_cert_to_id(EVP_sha1(), cert, issuer))) exit(1);
     if (with_nonce && !OCSP_request_add1_nonce(q, NULL, 16)) exit(1);
-    int n = i2d_OCSP_REQUEST(q, &der);
+    *der = NULL;
+    int n = i2d_OCSP_REQUEST(q, der);
     if (n <= 0) exit(1);
-    write_file(t, name, der, (size_t)n);
-    keep_path(der, n, path, cap);
-    OPENSSL_free(der);
     OCSP_REQUEST_free(q);
     X509_free(issuer);
     X509_free(cert);
+    return n;
+}
+
+static void write_request(const struct bench_target *t, const char *name, bool with_nonce,
+                          char *path, size_t cap)
+{
+    unsigned char *der;
+    int n = make_request(t, 1, with_nonce, &der);
+    write_file(t, name, der, (size_t)n);
+    keep_path(der, n, path, cap);
+    OPENSSL_free(der);
 }
 
 static void write_script(const struct bench_target *t, const char *name, const char *request)
@@ -184,23 +193,30 @@ static bool fetch_answer(const struct bench_target *t)
     return system(command) == 0; /* NOLINT(cert-env33-c): our own words */
 }
 
-bool bench_ocsp(struct bench_ocsp *out)
+/* So many certificates; it does not run afterwards. */
+static void make_target(struct bench_target *t, size_t certificates)
 {
     struct bench_requests requests;
+    bench_make_requests(&requests, 10, "p256");
+    bench_target_make(t, "p256");
+    bench_target_start(t);
+    struct bench_load load = {.host = "127.0.0.1",
+                              .port = t->http_port,
+                              .connections = 1,
+                              .seconds = 20,
+                              .most = certificates,
+                              .requests = &requests};
+    bench_run_load(&load);
+    bench_target_stop(t);
+    bench_free_requests(&requests);
+}
+
+bool bench_ocsp(struct bench_ocsp *out)
+{
     struct bench_target t;
     *out = (struct bench_ocsp){0};
     if (!have("nginx") || !have("wrk")) return false;
-    bench_make_requests(&requests, 10, "p256");
-    bench_target_make(&t, "p256");
-    bench_target_start(&t);
-    struct bench_load load = {.host = "127.0.0.1",
-                              .port = t.http_port,
-                              .connections = 1,
-                              .seconds = 5,
-                              .most = 10,
-                              .requests = &requests};
-    bench_run_load(&load);
-    bench_target_stop(&t);
+    make_target(&t, 10);
     char path[1024], with_nonce[1024];
     write_request(&t, "plain.req", false, path, sizeof(path));
     write_request(&t, "nonce.req", true, with_nonce, sizeof(with_nonce));
@@ -216,6 +232,100 @@ bool bench_ocsp(struct bench_ocsp *out)
     waitpid(nginx, NULL, 0);
     bench_target_stop(&t);
     bench_target_remove(&t);
-    bench_free_requests(&requests);
     return ok && out->nginx > 0;
+}
+
+/* ---- how soon it tells of a revocation ---- */
+static void call(struct chy_httpc *c, const struct chy_httpc_call *what,
+                 struct chy_httpc_answer *answer)
+{
+    struct chy_err err = {0};
+    if (chy_httpc_call(c, what, answer, &err) == CHY_S_OK && answer->status == 200) return;
+    fprintf(stderr, "bench: %s: %d %s\n", what->path, answer->status, err.text);
+    exit(1);
+}
+
+/* V_OCSP_CERTSTATUS_*; -1: it is no answer yet. */
+static int status_in(const struct chy_httpc_answer *answer)
+{
+    const unsigned char *p = answer->body.p;
+    OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)answer->body.n);
+    OCSP_BASICRESP *b = r ? OCSP_response_get1_basic(r) : NULL;
+    OCSP_SINGLERESP *one = b ? OCSP_resp_get0(b, 0) : NULL;
+    int status = one ? OCSP_single_get0_status(one, NULL, NULL, NULL, NULL) : -1;
+    OCSP_BASICRESP_free(b);
+    OCSP_RESPONSE_free(r);
+    return status;
+}
+
+static struct chy_httpc *client_of(const struct chy_httpc_endpoint *e)
+{
+    struct chy_err err = {0};
+    struct chy_httpc *c = NULL;
+    if (chy_httpc_new(e, &c, &err) == CHY_S_OK) return c;
+    fprintf(stderr, "bench: %s\n", err.text);
+    exit(1);
+}
+
+/* What was kept says good; the first answer behind the acknowledgement must not. */
+static double until_told_ms(struct chy_httpc *officer, struct chy_httpc *anybody, int32_t id,
+                            struct chy_span request)
+{
+    struct chy_httpc_answer answer;
+    char path[64];
+    snprintf(path, sizeof(path), "/api/v1/requests/%d/revoke", id);
+    const struct chy_httpc_call revoke = {.method = "POST", .path = path};
+    const struct chy_httpc_call ask = {.method = "POST",
+                                       .path = "/ocsp",
+                                       .content_type = "application/ocsp-request",
+                                       .body = request};
+    chy_httpc_answer_init(&answer);
+    for (int i = 0; i < 500 && status_in(&answer) != V_OCSP_CERTSTATUS_GOOD; i++) {
+        if (i) usleep(10000); /* the first of all asks for the delegated signer */
+        call(anybody, &ask, &answer);
+    }
+    bool was_good = status_in(&answer) == V_OCSP_CERTSTATUS_GOOD;
+    call(officer, &revoke, &answer);
+    int64_t since = chy_monotonic(&chy_system_clock);
+    call(anybody, &ask, &answer);
+    double ms = (double)(chy_monotonic(&chy_system_clock) - since) / 1e3;
+    if (!was_good || status_in(&answer) != V_OCSP_CERTSTATUS_REVOKED) {
+        fprintf(stderr, "bench: of certificate %d OCSP did not say good, then revoked\n", id);
+        exit(1);
+    }
+    chy_httpc_answer_free(&answer);
+    return ms;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_revoked_ms(void)
+{
+    struct bench_target t;
+    unsigned char *request[REVOKED];
+    int n[REVOKED];
+    double ms[REVOKED];
+    char path[128], url[64];
+    make_target(&t, REVOKED);
+    for (int32_t i = 0; i < REVOKED; i++)
+        n[i] = make_request(&t, i + 1, false, &request[i]);
+    bench_target_start(&t);
+    snprintf(path, sizeof(path), "%s/chancery.sock", t.dir);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", t.http_port);
+    struct chy_httpc *officer = client_of(&(struct chy_httpc_endpoint){.socket = path});
+    struct chy_httpc *anybody = client_of(&(struct chy_httpc_endpoint){.url = url});
+    for (int32_t i = 0; i < REVOKED; i++) {
+        ms[i] = until_told_ms(officer, anybody, i + 1, chy_span_of(request[i], (size_t)n[i]));
+        OPENSSL_free(request[i]);
+    }
+    chy_httpc_free(officer);
+    chy_httpc_free(anybody);
+    bench_target_stop(&t);
+    bench_target_remove(&t);
+    qsort(ms, REVOKED, sizeof(*ms), compare);
+    return ms[REVOKED / 2];
 }
