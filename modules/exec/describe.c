@@ -161,7 +161,7 @@ static chy_hresult add_extension(chy_task *task, const char *oid, void *arg)
     chy_long flags;
     chy_hresult hr = chy_extension_bytes(task, oid, &v, &flags);
     if (CHY_FAILED(hr)) return hr;
-    kit_add_str(t, t->p[t->n - 1] == '[' ? "{" : ",{");
+    kit_add_str(t, t->n && t->p[t->n - 1] == '[' ? "{" : ",{");
     value_add_key(t, "oid");
     kit_add_json(t, oid, strlen(oid));
     kit_addf(t, ",\"critical\":%s,\"disabled\":%s,\"origin\":%d",

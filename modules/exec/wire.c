@@ -125,6 +125,9 @@ chy_hresult wire_read(struct wire *w, int64_t deadline, cJSON **out, const char 
 {
     size_t seen = 0;
     *out = NULL;
+    /* One that never stops talking of calls that are over is never waited for. */
+    *why = "the program did not answer in time";
+    if (wire_now() >= deadline) return CHY_ERROR_TIMEOUT;
     for (;;) {
         const char *line = w->p ? w->p + w->used : NULL;
         size_t n = w->n - w->used;

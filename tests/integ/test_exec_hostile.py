@@ -61,6 +61,9 @@ for line in sys.stdin:
         while True:
             say('{"id":%d,"call":"ICertServerPolicy.GetRequestProperty","args":["RequestID"]}\n' % id)
             sys.stdin.readline()
+    elif mode == "flood":
+        while True:
+            say('{"id":%d,"result":"issue"}\n' % (id - 1) * 1000)
     elif mode == "setcontext":
         say('{"id":%d,"call":"ICertServerPolicy.SetContext","args":[1]}\n' % id)
         heard = sys.stdin.readline()
@@ -173,12 +176,15 @@ class Hostile(Exec):
         before = self.pids()
         self.d.stop()
         self.begin(("ModuleTimeoutMilliseconds", 1500))
-        began = time.monotonic()
-        answer = self.play("silent")
-        self.assertNotIn(answer.status, (201, 202), answer)
-        self.assertGreater(time.monotonic() - began, 1)
-        self.assertIn("did not answer in time", self.d.stderr())
-        self.assertNotIn("module.deadline", self.d.stderr())
+        for n, mode in enumerate(("silent", "flood")):
+            began = time.monotonic()
+            answer = self.play(mode)
+            self.assertNotIn(answer.status, (201, 202), answer)
+            self.assertGreater(time.monotonic() - began, 1)
+            self.assertEqual(self.d.stderr().count("did not answer in time"), n + 1)
+            self.assertNotIn("module.deadline", self.d.stderr())
+            self.assertFalse(self.d.module("policy-exec")["quarantined"])
+            self.good()
         self.assertNotEqual(before, self.pids())
         self.good()
         self.assertEqual(len(self.pids()), 1)

@@ -134,6 +134,10 @@ static void reading(void **state)
     assert_int_equal(read_within(&e, 5000, &why), CHY_S_OK);
     assert_int_equal(write(e.program_out, "\n", 1), 1);
     assert_int_equal(read_within(&e, 5000, &why), CHY_ERROR_INVALID_DATA);
+    /* What is there already does not prolong the time. */
+    assert_int_equal(write(e.program_out, "{\"a\":1}\n", 8), 8);
+    assert_int_equal(read_within(&e, 0, &why), CHY_ERROR_TIMEOUT);
+    assert_int_equal(read_within(&e, 5000, &why), CHY_S_OK);
     assert_int_equal(write(e.program_out, "{\"half\"", 7), 7);
     close(e.program_out);
     e.program_out = -1;
