@@ -106,6 +106,8 @@ struct work {
     chy_time from, end, submitted, new_from, new_end;
     struct kit_text refused, audited;
     chy_hresult code; /* of the first refusal */
+    chy_long half;    /* milliseconds: half of what the call had when it began */
+    bool late;
 };
 
 chy_hresult verify_request(struct kit_policy_call *call, chy_long *disposition);

@@ -135,6 +135,12 @@ static chy_hresult check_all(struct work *w)
         const struct rules *r = w->rules[i];
         names_check(w, r, audits(w, r) ? &w->watched : &w->carried);
     }
+    if (w->late) {
+        (void)w->host->vt->set_message(w->host->self, w->context,
+                                       "to compare all its names with all patterns takes longer "
+                                       "than the call may");
+        return CHY_ERROR_TIMEOUT;
+    }
     hr = key_check(w);
     if (!CHY_FAILED(hr)) hr = eku_check(w);
     return CHY_FAILED(hr) ? hr : validity_check(w);
@@ -266,6 +272,8 @@ chy_hresult verify_request(struct kit_policy_call *call, chy_long *disposition)
     w->context = call->context;
     w->is_new = call->is_new != 0;
     w->code = CHY_E_ACCESSDENIED;
+    if (CHY_FAILED(w->host->vt->time_left(w->host->self, &w->half))) w->half = 0;
+    w->half /= 2;
     chy_hresult hr = judge(w, disposition);
     names_free(&w->asked);
     names_free(&w->carried);

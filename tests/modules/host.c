@@ -103,6 +103,7 @@ static chy_hresult time_left(void *h, chy_long *ms)
     (void)h;
     pthread_mutex_lock(&setting_lock);
     *ms = fake.time_left ? fake.time_left : INT32_MAX;
+    if (fake.time_left > fake.time_step) fake.time_left -= fake.time_step;
     pthread_mutex_unlock(&setting_lock);
     return CHY_S_OK;
 }

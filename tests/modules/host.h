@@ -58,6 +58,7 @@ struct fake {
     const char *fails; /* reading or setting this name fails with fail_code */
     chy_hresult fail_code;
     chy_long time_left; /* what the host says of it; 0: no end of time */
+    chy_long time_step; /* so much less each time that it is asked */
     char log[8000];
 };
 

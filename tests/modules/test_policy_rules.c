@@ -486,6 +486,23 @@ static void what_cannot_be_read_is_no_decision(void **state)
     fake_policy_table(&o)->release(o.self);
 }
 
+static void many_names_fail_before_the_deadline(void **state)
+{
+    (void)state;
+    chy_long got = 4711;
+    fake_set_list("Rules/*/Names/Deny", "*.evil.test");
+    chy_object o = start();
+    fake.time_left = 1000;
+    fake.time_step = 300;
+    assert_int_equal(fake_policy_table(&o)->verify_request(o.self, "c", 1, SUBMITTED, 0, &got),
+                     CHY_ERROR_TIMEOUT);
+    assert_string_equal(r->message, "to compare all its names with all patterns takes longer than "
+                                    "the call may");
+    fake.time_step = 0;
+    assert_int_equal(ask(&o, SUBMITTED), CHY_VR_INSTANT_OK);
+    fake_policy_table(&o)->release(o.self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup(audit_only_tells_and_changes_nothing, reset),
         cmocka_unit_test_setup(long_messages_are_cut_in_the_answer_not_in_the_log, reset),
         cmocka_unit_test_setup(what_cannot_be_read_is_no_decision, reset),
+        cmocka_unit_test_setup(many_names_fail_before_the_deadline, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
