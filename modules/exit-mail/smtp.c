@@ -16,6 +16,7 @@ struct smtp {
     uint64_t done[REMEMBERED]; /* who got a mail that others are still owed */
     size_t n_done;
     bool over;
+    bool secret; /* what was said last was not ours to say: the client authenticates */
     char verb[5], reply[REPLY_TEXT], error[CURL_ERROR_SIZE];
 };
 
@@ -67,21 +68,33 @@ static int progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_of
     return s->stop && __atomic_load_n(s->stop, __ATOMIC_ACQUIRE);
 }
 
+static bool begins(const char *p, size_t n, const char *const *with, size_t count)
+{
+    for (size_t i = 0; n >= 4 && i < count; i++)
+        if (!strncmp(p, with[i], 4)) return true;
+    return false;
+}
+
 /* What libcurl's result does not tell: which command the server refused, and with what words. What
- * the client says while it authenticates is secret, and is no command of ours. */
+ * the client says while it authenticates is secret, and is no command of ours; the server may say
+ * it again, so of its answers to that only the numbers are kept. */
 static int listen_in(CURL *curl, curl_infotype type, char *p, size_t n, void *arg)
 {
+    static const char *const ours[] = {"RCPT", "MAIL", "DATA"}, *const open[] = {"EHLO", "STAR"};
     struct smtp *c = arg;
     (void)curl;
     if (c->over) return 0; /* the connection is being given up: what counts was said before */
-    if (type == CURLINFO_HEADER_OUT && n >= 4) {
-        c->over = c->over || !strncmp(p, "QUIT", 4);
-        bool known = !strncmp(p, "RCPT", 4) || !strncmp(p, "MAIL", 4) || !strncmp(p, "DATA", 4);
+    if (type == CURLINFO_HEADER_OUT) {
+        bool known = begins(p, n, ours, 3);
+        c->over = n >= 4 && !strncmp(p, "QUIT", 4);
         if (c->over) return 0;
+        c->secret = !known && !begins(p, n, open, 2);
         snprintf(c->verb, sizeof c->verb, "%.4s", known ? p : "");
     }
     if (type == CURLINFO_HEADER_IN) {
-        while (n && (p[n - 1] == '\r' || p[n - 1] == '\n'))
+        for (size_t i = 0; c->secret && i < n; i++)
+            if (!memchr("0123456789.- ", p[i], 13)) n = i;
+        while (n && strchr(" \r\n", p[n - 1]))
             n--;
         snprintf(c->reply, sizeof c->reply, "%.*s", (int)(n < REPLY_TEXT ? n : REPLY_TEXT - 1), p);
         (void)chy_text_one_line(c->reply);
@@ -157,7 +170,7 @@ static enum sent send_one(struct smtp *c, const struct settings *s, const char *
     char sender[ADDRESS_TEXT + 2], recipient[ADDRESS_TEXT + 2];
     struct upload u = {message, 0};
     c->verb[0] = c->reply[0] = c->error[0] = 0;
-    c->over = false;
+    c->over = c->secret = false;
     curl_easy_reset(c->curl);
     snprintf(sender, sizeof sender, "<%s>", from);
     snprintf(recipient, sizeof recipient, "<%s>", to);

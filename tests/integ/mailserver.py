@@ -71,7 +71,8 @@ class MailServer:
     def authenticate(self, server, session, envelope, mechanism, data):
         ok = isinstance(data, LoginPassword) and (data.login, data.password) == (USER, PASSWORD)
         self.seen.append((mechanism, ok))
-        return AuthResult(success=ok, handled=False, auth_data=data.login if ok else None)
+        said = "535 5.7.8 what is %s of %s?" % (data.password.decode(), data.login.decode())
+        return AuthResult(success=ok, handled=False, auth_data=data.login if ok else None, message=None if ok else said)
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         answer = self.refuse.get(address.split("@")[0])

@@ -47,6 +47,8 @@ class Failures(Mailing):
         self.issue()
         self.assertTrue(until(lambda: "not sent yet" in d.stderr()), d.stderr())
         self.assertEqual(server.mails, [])
+        self.assertIn("535 5.7.8", d.stderr())
+        self.assertNotIn("wrong", d.stderr())  # though the server says it again
         d.set(MINE + "PasswordFile", self.password())
         (m,) = server.wait(1)
         self.assertEqual(m.user, USER)
