@@ -135,7 +135,6 @@ struct crls {
 static bool read_crl(sqlite3_stmt *st, void *arg)
 {
     const struct crls *all = arg;
-    struct chy_span sha256;
     struct chy_crl_record r = {.key_index = sqlite3_column_int(st, 0),
                                .shard = sqlite3_column_int(st, 1),
                                .is_delta = sqlite3_column_int(st, 2) != 0,
@@ -143,19 +142,17 @@ static bool read_crl(sqlite3_stmt *st, void *arg)
                                .base_number = (uint64_t)sqlite3_column_int64(st, 4),
                                .entries = sqlite3_column_int64(st, 5),
                                .size = sqlite3_column_int64(st, 6),
-                               .this_update = chy_time_read(st, 8),
-                               .next_update = chy_time_read(st, 9),
-                               .this_publish = chy_time_read(st, 10),
-                               .next_publish = chy_time_read(st, 11),
-                               .propagated = chy_time_read(st, 12),
-                               .seq = sqlite3_column_int64(st, 13),
-                               .flags = sqlite3_column_int(st, 14),
-                               .status = sqlite3_column_int(st, 15),
-                               .attempts = sqlite3_column_int(st, 17),
-                               .sign_us = sqlite3_column_int64(st, 18)};
-    (void)chy_span_read(st, 7, NULL, &sha256);
-    if (sha256.n == sizeof(r.sha256)) memcpy(r.sha256, sha256.p, sizeof(r.sha256));
-    (void)chy_span_read(st, 16, NULL, &r.error);
+                               .this_update = chy_time_read(st, 7),
+                               .next_update = chy_time_read(st, 8),
+                               .this_publish = chy_time_read(st, 9),
+                               .next_publish = chy_time_read(st, 10),
+                               .propagated = chy_time_read(st, 11),
+                               .seq = sqlite3_column_int64(st, 12),
+                               .flags = sqlite3_column_int(st, 13),
+                               .status = sqlite3_column_int(st, 14),
+                               .attempts = sqlite3_column_int(st, 16),
+                               .sign_us = sqlite3_column_int64(st, 17)};
+    (void)chy_span_read(st, 15, NULL, &r.error);
     return all->cb(&r, all->arg);
 }
 

@@ -39,12 +39,12 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
     "id,serial,disposition,revoked_reason,crl_flags,revoked_when,revoked_effective_when,"          \
     "invalidity_when,not_after"
 #define CRL                                                                                        \
-    "key_index,shard,is_delta,number,base_number,entries,size,sha256,this_update,next_update,"     \
+    "key_index,shard,is_delta,number,base_number,entries,size,this_update,next_update,"            \
     "this_publish,next_publish,propagated,seq,flags,status,error,attempts,sign_us"
 #define CRL_SET(name) #name "=excluded." #name
-#define CRL_SETS                                                                                                                                                                  \
-    CRL_SET(base_number)                                                                                                                                                          \
-    "," CRL_SET(entries) "," CRL_SET(size) "," CRL_SET(sha256) "," CRL_SET(this_update) "," CRL_SET(next_update) "," CRL_SET(this_publish) "," CRL_SET(next_publish) "," CRL_SET( \
+#define CRL_SETS                                                                                                                                              \
+    CRL_SET(base_number)                                                                                                                                      \
+    "," CRL_SET(entries) "," CRL_SET(size) "," CRL_SET(this_update) "," CRL_SET(next_update) "," CRL_SET(this_publish) "," CRL_SET(next_publish) "," CRL_SET( \
         propagated) "," CRL_SET(seq) "," CRL_SET(flags) "," CRL_SET(status) "," CRL_SET(error) "," CRL_SET(attempts) "," CRL_SET(sign_us) "," CRL_SET(last_publish)
 
 /* Positions that INTENT_ADD names twice: 1 is the id, 14 the serial; the tbs comes behind the row.
@@ -83,8 +83,8 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_HISTORY_ADD] = "INSERT INTO revocation(seq," HISTORY ") VALUES(?,?,?,?,?,?,?,?,?,?,?,"
                             "?,?)",
     [CHY_SQL_CRL_SET] =
-        "INSERT INTO crl(" CRL ",last_publish) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-        "?,?,?,?,?,?) ON CONFLICT(key_index,shard,is_delta,number) DO UPDATE SET " CRL_SETS,
+        "INSERT INTO crl(" CRL ",last_publish,sha256) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+        "?,?,?,?,?,x'') ON CONFLICT(key_index,shard,is_delta,number) DO UPDATE SET " CRL_SETS,
     [CHY_SQL_CRL_DROP] = "DELETE FROM crl WHERE key_index=? AND shard=? AND is_delta=? AND number<?"
                          " AND next_update<?",
     /* Most requests are decided once. To look for a record before this one is added costs as much

@@ -249,31 +249,35 @@ static enum outcome apply_revoke(struct chy_sqlite *s, struct chy_write *w)
     return o == APPLIED ? add_owed(s, w, r->request_id) : o;
 }
 
+static void bind_crl_key(sqlite3_stmt *st, const struct chy_crl_record *c)
+{
+    sqlite3_bind_int(st, 1, c->key_index);
+    sqlite3_bind_int(st, 2, c->shard);
+    sqlite3_bind_int(st, 3, c->is_delta);
+    sqlite3_bind_int64(st, 4, (int64_t)c->number);
+}
+
 static enum outcome set_crl(struct chy_sqlite *s, struct chy_write *w)
 {
     const struct chy_crl_record *c = w->crl;
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_CRL_SET, &w->err);
     if (!st) return BROKEN;
-    sqlite3_bind_int(st, 1, c->key_index);
-    sqlite3_bind_int(st, 2, c->shard);
-    sqlite3_bind_int(st, 3, c->is_delta);
-    sqlite3_bind_int64(st, 4, (int64_t)c->number);
+    bind_crl_key(st, c);
     sqlite3_bind_int64(st, 5, (int64_t)c->base_number);
     sqlite3_bind_int64(st, 6, c->entries);
     sqlite3_bind_int64(st, 7, c->size);
-    bind_span(st, 8, CHY_SPAN(c->sha256), false);
-    bind_time(st, 9, c->this_update);
-    bind_time(st, 10, c->next_update);
-    bind_time(st, 11, c->this_publish);
-    bind_time(st, 12, c->next_publish);
-    bind_time(st, 13, c->propagated);
-    sqlite3_bind_int64(st, 14, c->seq);
-    sqlite3_bind_int(st, 15, c->flags);
-    sqlite3_bind_int(st, 16, c->status);
-    bind_span(st, 17, c->error, true);
-    sqlite3_bind_int(st, 18, c->attempts);
-    sqlite3_bind_int64(st, 19, c->sign_us);
-    bind_time(st, 20, w->when);
+    bind_time(st, 8, c->this_update);
+    bind_time(st, 9, c->next_update);
+    bind_time(st, 10, c->this_publish);
+    bind_time(st, 11, c->next_publish);
+    bind_time(st, 12, c->propagated);
+    sqlite3_bind_int64(st, 13, c->seq);
+    sqlite3_bind_int(st, 14, c->flags);
+    sqlite3_bind_int(st, 15, c->status);
+    bind_span(st, 16, c->error, true);
+    sqlite3_bind_int(st, 17, c->attempts);
+    sqlite3_bind_int64(st, 18, c->sign_us);
+    bind_time(st, 19, w->when);
     return step(s, st, &w->err);
 }
 
@@ -282,10 +286,7 @@ static enum outcome drop_old_crls(struct chy_sqlite *s, struct chy_write *w)
     const struct chy_crl_record *c = w->crl;
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_CRL_DROP, &w->err);
     if (!st) return BROKEN;
-    sqlite3_bind_int(st, 1, c->key_index);
-    sqlite3_bind_int(st, 2, c->shard);
-    sqlite3_bind_int(st, 3, c->is_delta);
-    sqlite3_bind_int64(st, 4, (int64_t)c->number);
+    bind_crl_key(st, c);
     bind_time(st, 5, w->when);
     return step(s, st, &w->err);
 }

@@ -105,7 +105,6 @@ struct chy_crl_record {
     bool is_delta;
     uint64_t number, base_number; /* base_number: of a delta */
     int64_t entries, size;        /* size in octets */
-    uint8_t sha256[32];
     chy_time this_update, next_update, this_publish, next_publish, propagated;
     int64_t seq;        /* of the newest revocation that it saw */
     int32_t flags;      /* CHY_CPF_* */

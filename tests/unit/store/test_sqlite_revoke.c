@@ -346,7 +346,6 @@ static struct chy_crl_record record(uint64_t number, bool is_delta, int32_t shar
                                    .base_number = is_delta ? 1 : 0,
                                    .entries = 1000,
                                    .size = (int64_t)1 << 33,
-                                   .sha256 = {1, 2, 3},
                                    .this_update = 1700000000000000,
                                    .next_update = 1700000000000000 + (int64_t)number,
                                    .this_publish = 11,
@@ -402,7 +401,6 @@ static void test_crl_record_comes_back(void **state)
     expect_crls(f, "1d5 ", &c);
     assert_int_equal(c.last.key_index, 2);
     assert_true(c.last.base_number == 1 && c.last.entries == 1000 && c.last.size == r.size);
-    assert_memory_equal(c.last.sha256, r.sha256, sizeof(r.sha256));
     assert_true(c.last.this_update == r.this_update && c.last.next_update == r.next_update);
     assert_true(c.last.this_publish == 11 && c.last.next_publish == 12);
     assert_true(c.last.propagated == CHY_TIME_DEFAULT && c.last.seq == 99);
