@@ -1,49 +1,10 @@
 /* The history of revocations and the records of CRLs. Thread: any but the writer's. */
-#include <string.h>
-
 #include "store/sqlite_internal.h"
-
-/* One number; bound with `bind` when the statement wants one. */
-static chy_hresult ask_number(struct chy_store *base, enum chy_sql which, const int64_t *bind,
-                              int64_t *out, struct chy_err *err)
-{
-    struct chy_sqlite *s = (struct chy_sqlite *)base;
-    struct chy_err local = {.code = CHY_S_OK};
-    struct chy_err *e = err ? err : &local;
-    chy_hresult hr = CHY_S_OK;
-    struct chy_conn *c = chy_reader_take(s, e);
-    if (!c) return e->code;
-    sqlite3_stmt *st = chy_conn_stmt(c, which, e);
-    if (!st) {
-        hr = e->code;
-        goto out;
-    }
-    if (bind) sqlite3_bind_int64(st, 1, *bind);
-    if (sqlite3_step(st) == SQLITE_ROW)
-        *out = chy_time_read(st, 0);
-    else
-        hr = chy_conn_fail(c->db, s->path, "reading the history", e);
-    sqlite3_reset(st);
-out:
-    chy_reader_give(s, c, hr);
-    return hr;
-}
-
-chy_hresult chy_sqlite_next_effective(struct chy_store *s, chy_time now, chy_time *out,
-                                      struct chy_err *err)
-{
-    return ask_number(s, CHY_SQL_NEXT_EFFECTIVE, &now, out, err);
-}
-
-chy_hresult chy_sqlite_last_seq(struct chy_store *s, int64_t *out, struct chy_err *err)
-{
-    return ask_number(s, CHY_SQL_LAST_REVOCATION, NULL, out, err);
-}
 
 typedef bool (*record_fn)(sqlite3_stmt *st, void *arg);
 
 /* Every record of a statement, to a reader of its kind. */
-static chy_hresult each_record(struct chy_store *base, enum chy_sql which, const int32_t *bind,
+static chy_hresult each_record(struct chy_store *base, enum chy_sql which, const int64_t *bind,
                                record_fn read, void *arg, struct chy_err *err)
 {
     struct chy_sqlite *s = (struct chy_sqlite *)base;
@@ -59,7 +20,7 @@ static chy_hresult each_record(struct chy_store *base, enum chy_sql which, const
         hr = e->code;
         goto out;
     }
-    if (bind) sqlite3_bind_int(st, 1, *bind);
+    if (bind) sqlite3_bind_int64(st, 1, *bind);
     while (more && (rc = sqlite3_step(st)) == SQLITE_ROW)
         more = read(st, arg);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -68,6 +29,23 @@ static chy_hresult each_record(struct chy_store *base, enum chy_sql which, const
 out:
     chy_reader_give(s, c, hr);
     return hr;
+}
+
+static bool read_number(sqlite3_stmt *st, void *arg)
+{
+    *(int64_t *)arg = chy_time_read(st, 0);
+    return false;
+}
+
+chy_hresult chy_sqlite_next_effective(struct chy_store *s, chy_time now, chy_time *out,
+                                      struct chy_err *err)
+{
+    return each_record(s, CHY_SQL_NEXT_EFFECTIVE, &now, read_number, out, err);
+}
+
+chy_hresult chy_sqlite_last_seq(struct chy_store *s, int64_t *out, struct chy_err *err)
+{
+    return each_record(s, CHY_SQL_LAST_REVOCATION, NULL, read_number, out, err);
 }
 
 struct history {
@@ -99,7 +77,8 @@ chy_hresult chy_sqlite_history(struct chy_store *s, int32_t request_id,
                                struct chy_err *err)
 {
     struct history h = {cb, arg};
-    return each_record(s, CHY_SQL_HISTORY, &request_id, read_revocation, &h, err);
+    const int64_t id = request_id;
+    return each_record(s, CHY_SQL_HISTORY, &id, read_revocation, &h, err);
 }
 
 struct evidence {
@@ -124,7 +103,8 @@ chy_hresult chy_sqlite_evidence(struct chy_store *s, int32_t request_id,
                                 struct chy_err *err)
 {
     struct evidence all = {request_id, cb, arg};
-    return each_record(s, CHY_SQL_EVIDENCE, &request_id, read_evidence, &all, err);
+    const int64_t id = request_id;
+    return each_record(s, CHY_SQL_EVIDENCE, &id, read_evidence, &all, err);
 }
 
 struct crls {
