@@ -57,8 +57,6 @@
     AS("NULL", "Country")
 
 const char *const chy_sql_views[] = {
-    "CREATE VIEW Requests AS SELECT id AS \"Request.RequestID\"" REQUEST_COLUMNS CERTIFICATE_COLUMNS
-    " FROM request",
     "CREATE VIEW RequestAttributes AS SELECT r.id AS AttributeRequestId,"
     " u.name AS AttributeName, CAST(u.value AS TEXT) AS AttributeValue"
     " FROM request r, chy_unpack(r.attributes) u",
@@ -87,7 +85,7 @@ const char *const chy_sql_views[] = {
     AS("c.shard", "CRLPartitionIndex")
 
 const char *const chy_sql_views_crl[] = {
-    "DROP VIEW IF EXISTS Requests",
+    "DROP VIEW IF EXISTS Requests", /* a database of the step before has it with less in it */
     "CREATE VIEW Requests AS SELECT id AS \"Request.RequestID\"" REQUEST_COLUMNS AS(
         "shard", "Request.CRLPartitionIndex")
         CERTIFICATE_COLUMNS AS(IF_ISSUED("crl_flags & 1"),

@@ -137,6 +137,7 @@ static void make_old(const struct fixture *f, bool with_views)
     if (!with_views) return;
     for (const char *const *sql = chy_sql_views; *sql; sql++)
         run_sql(f, *sql);
+    run_sql(f, "CREATE VIEW Requests AS SELECT id AS \"Request.RequestID\" FROM request");
     run_sql(f, "PRAGMA user_version=2");
 }
 
