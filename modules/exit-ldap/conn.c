@@ -47,9 +47,10 @@ static void explain(struct conn *c, int rc)
     char *said = NULL, *matched = NULL;
     if (c->ld) ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &said);
     if (c->ld && rc == LDAP_NO_SUCH_OBJECT) ldap_get_option(c->ld, LDAP_OPT_MATCHED_DN, &matched);
-    snprintf(c->why, sizeof c->why, "%s (%d)%s%.200s%s%.100s", ldap_err2string(rc), rc,
-             said && *said ? ": " : "", said ? said : "", matched && *matched ? "; there is " : "",
-             matched ? matched : "");
+    if (!c->room) rc = LDAP_SERVER_DOWN;
+    snprintf(c->why, sizeof c->why, "%s (%d)%s%s%.200s%s%.100s", ldap_err2string(rc), rc,
+             c->room ? "" : ": it says more than it was asked for", said && *said ? ": " : "",
+             said ? said : "", matched && *matched ? "; there is " : "", matched ? matched : "");
     chy_text_one_line(c->why);
     ldap_memfree(said);
     ldap_memfree(matched);
@@ -62,9 +63,10 @@ void conn_close(struct conn *c)
 }
 
 /* Neither the setting nor what the call has left is overrun: some is spared for the way back. */
-static bool set_limits(struct conn *c)
+static bool set_limits(struct conn *c, size_t most)
 {
     chy_long left = INT32_MAX, own = c->s->timeout * 1000;
+    c->room = most;
     if (CHY_FAILED(c->host->vt->time_left(c->host->self, &left))) left = 0;
     left = left < own + SPARE_MS ? left - SPARE_MS : own;
     if (left <= 0) return false;
@@ -118,12 +120,12 @@ static int open_at(struct conn *c, const char *uri)
     bool plain = is_scheme(uri, "ldap"), tls = is_scheme(uri, "ldaps");
     bool starttls = plain && c->s->starttls;
     c->why[0] = 0;
-    int rc = set_limits(c) ? wire_open(c, uri) : LDAP_TIMEOUT;
+    int rc = set_limits(c, ANSWER_MOST) ? wire_open(c, uri) : LDAP_TIMEOUT;
     if (rc == LDAP_SUCCESS) rc = set_options(c, tls || starttls);
-    if (rc == LDAP_SUCCESS && !set_limits(c)) rc = LDAP_TIMEOUT;
+    if (rc == LDAP_SUCCESS && !set_limits(c, ANSWER_MOST)) rc = LDAP_TIMEOUT;
     if (rc == LDAP_SUCCESS && tls) rc = ldap_install_tls(c->ld);
     if (rc == LDAP_SUCCESS && starttls) rc = ldap_start_tls_s(c->ld, NULL, NULL);
-    if (rc == LDAP_SUCCESS) rc = set_limits(c) ? bind_as(c) : LDAP_TIMEOUT;
+    if (rc == LDAP_SUCCESS) rc = set_limits(c, ANSWER_MOST) ? bind_as(c) : LDAP_TIMEOUT;
     if (rc != LDAP_SUCCESS && !c->why[0]) explain(c, rc);
     return rc;
 }
@@ -161,6 +163,7 @@ struct op {
     char **attributes;
     LDAPMod **mods;
     int scope, size_limit;
+    bool values; /* are asked for */
     LDAPMessage *found;
 };
 
@@ -172,7 +175,7 @@ static int run(struct conn *c, struct op *op)
         bool kept = c->ld != NULL;
         rc = kept ? LDAP_SUCCESS : open_any(c);
         if (rc != LDAP_SUCCESS) return rc;
-        rc = set_limits(c) ? op->make(c, op) : LDAP_TIMEOUT;
+        rc = set_limits(c, op->values ? VALUE_MOST : ANSWER_MOST) ? op->make(c, op) : LDAP_TIMEOUT;
         if (rc == LDAP_SUCCESS) return rc;
         explain(c, rc);
         /* An answer that comes too late would be taken for that of the next operation. */
@@ -227,7 +230,8 @@ int conn_read(struct conn *c, const char *dn, const char *attribute, struct entr
                     .filter = "(objectClass=*)",
                     .attributes = attributes,
                     .scope = LDAP_SCOPE_BASE,
-                    .size_limit = 1};
+                    .size_limit = 1,
+                    .values = true};
     *out = (struct entry){0};
     snprintf(name, sizeof name, "%s", attribute);
     int rc = run(c, &op);

@@ -48,6 +48,10 @@ void settings_free(struct settings *s);
 
 /* ---- conn.c ---- */
 
+/* What may come for one operation, where values are asked for and where not: a server that never
+ * ends fills no memory. */
+enum { VALUE_MOST = 1 << 30, ANSWER_MOST = 1 << 20 };
+
 /* One connection at a time, to the first server of the list that answers; made when it is needed.
  */
 struct conn {
@@ -56,6 +60,7 @@ struct conn {
     LDAP *ld;
     int fd;          /* below ld; of wire.c */
     long long until; /* when the operation has to end, by wire_now */
+    size_t room;     /* so many octets may come until then */
     size_t at;       /* the server in use */
     void *tls;       /* of tls.c */
     long long tls_files[3];

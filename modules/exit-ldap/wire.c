@@ -16,7 +16,6 @@
 #include "exit_ldap.h"
 
 #define LOCAL_SOCKET "/var/run/slapd/ldapi"
-enum { INCOMING_MAX = 1 << 30 };
 
 long long wire_now(void)
 {
@@ -33,7 +32,7 @@ static bool wait_for(const struct conn *c, int fd, short what)
     int n;
     do {
         long long left = c->until - wire_now();
-        n = poll(&p, 1, left > 0 ? (int)left : 0);
+        n = left > 0 ? poll(&p, 1, (int)left) : 0; /* also where there is no end of what comes */
     } while (n < 0 && errno == EINTR);
     if (n >= 0) errno = n ? 0 : ETIMEDOUT;
     return n > 0;
@@ -62,7 +61,14 @@ static int io_ctrl(Sockbuf_IO_Desc *d, int option, void *arg)
 static ber_slen_t io_read(Sockbuf_IO_Desc *d, void *buf, ber_len_t n)
 {
     struct conn *c = d->sbiod_pvt;
-    return wait_for(c, c->fd, POLLIN) ? recv(c->fd, buf, n, MSG_DONTWAIT) : -1;
+    if (!c->room) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    ssize_t k =
+        wait_for(c, c->fd, POLLIN) ? recv(c->fd, buf, n < c->room ? n : c->room, MSG_DONTWAIT) : -1;
+    if (k > 0) c->room -= (size_t)k;
+    return k;
 }
 
 static ber_slen_t io_write(Sockbuf_IO_Desc *d, void *buf, ber_len_t n)
@@ -134,7 +140,7 @@ int wire_open(struct conn *c, const char *uri)
 {
     LDAPURLDesc *u = NULL;
     Sockbuf *sb = NULL;
-    ber_len_t most = INCOMING_MAX;
+    ber_len_t most = VALUE_MOST;
     if (ldap_url_parse(uri, &u) != LDAP_URL_SUCCESS) return LDAP_PARAM_ERROR;
     bool local = strcmp(u->lud_scheme, "ldapi") == 0;
     c->fd = local ? connect_local(c, u->lud_host) : connect_host(c, u->lud_host, u->lud_port);
