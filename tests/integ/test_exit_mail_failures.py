@@ -45,6 +45,9 @@ class Failures(Mailing):
         server = self.server(auth=True)
         d = self.begin(server, To="here@example.test", User=USER.decode(), PasswordFile=self.password(b"wrong"))
         self.issue()
+        owed = lambda: d.ask("GET", "/api/v1/modules/exit-mail/events").json["events"]
+        self.assertTrue(until(lambda: owed()[0]["attempts"] > 1), d.stderr())
+        (event,) = owed()
         self.assertTrue(until(lambda: "not sent yet" in d.stderr()), d.stderr())
         self.assertEqual(server.mails, [])
         self.assertIn("535 5.7.8", d.stderr())
@@ -52,6 +55,7 @@ class Failures(Mailing):
         d.set(MINE + "PasswordFile", self.password())
         (m,) = server.wait(1)
         self.assertEqual(m.user, USER)
+        self.assertIn(event["event_id"].split("@")[0], m["Message-ID"])  # it is the same event
         self.quiet()
 
     def test_settings_that_are_wrong_are_told(self):

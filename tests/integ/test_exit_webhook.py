@@ -152,12 +152,19 @@ class Again(Hook):
         serial = d.submit(make_csr()).json["serial"]
         a = d.ask("POST", "/api/v1/certificates/%s/revoke" % serial, "{}", {"Content-Type": "application/json"})
         self.assertEqual(a.status, 200, a)
-        self.assertTrue(until(lambda: "localhost: Failed to connect" in d.stderr(), 60), d.stderr())
+        def owed():
+            return [(e["event"], e["event_id"], e["attempts"]) for e in d.ask("GET", "/api/v1/modules/exit-webhook/events").json["events"]]
+        self.assertTrue(until(lambda: "localhost: Failed to connect" in d.stderr() and owed()[0][2], 60), d.stderr())
+        names, ids, _ = zip(*owed())
         d.stop()
         self.receiver.serve("server", port=port)
         with Daemon.of_dir(self.path):
             self.posts("certrevoked")
-        self.assertEqual([p.headers["Chancery-Event"] for p in self.posts()], ["certissued", "certrevoked"])
+        posts = self.posts()
+        self.assertEqual([p.headers["Chancery-Event"] for p in posts], ["certissued", "certrevoked"])
+        self.assertEqual(names, ("certissued", "certrevoked"))
+        self.assertEqual([p.headers["Idempotency-Key"] for p in posts], list(ids))
+        self.assertGreater(int(posts[0].headers["Chancery-Attempt"]), 1)
 
 
 class Page(Hook):
