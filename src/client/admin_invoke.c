@@ -6,27 +6,18 @@
 #define S(i) chy_arg_text(&a[i])
 #define T(i) chy_arg_time(&a[i])
 
-static chy_hresult set_long(chy_variant *r, chy_hresult hr, chy_long v)
-{
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_LONG;
-        r->u.l = v;
-    }
-    return hr;
-}
-
 static chy_hresult i_is_valid(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->is_valid_certificate(o, S(0), S(1), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_reason(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long v = 0;
     chy_hresult hr = VT->get_revocation_reason(o, &v);
     (void)a;
-    return set_long(r, hr, v);
+    return chy_result_long(r, hr, v);
 }
 static chy_hresult i_revoke(void *o, const chy_variant *a, chy_variant *r)
 {
@@ -58,7 +49,7 @@ static chy_hresult i_resubmit(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->resubmit_request(o, S(0), L(1), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_publish(void *o, const chy_variant *a, chy_variant *r)
 {
@@ -74,31 +65,7 @@ static chy_hresult i_crl(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_bytes b = {0};
     chy_hresult hr = VT->get_crl(o, S(0), L(1), &b);
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_BYTES;
-        r->u.b = b;
-    }
-    return hr;
-}
-static chy_hresult i_property(void *o, const chy_variant *a, chy_variant *r)
-{
-    return VT->get_ca_property(o, S(0), L(1), L(2), L(3), L(4), r);
-}
-static chy_hresult i_property_flags(void *o, const chy_variant *a, chy_variant *r)
-{
-    chy_long v = 0;
-    chy_hresult hr = VT->get_ca_property_flags(o, S(0), L(1), &v);
-    return set_long(r, hr, v);
-}
-static chy_hresult i_property_name(void *o, const chy_variant *a, chy_variant *r)
-{
-    chy_str s = {0};
-    chy_hresult hr = VT->get_ca_property_display_name(o, S(0), L(1), &s);
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_STR;
-        r->u.s = s;
-    }
-    return hr;
+    return chy_result_bytes(r, hr, b);
 }
 
 static const struct chy_method methods[] = {
@@ -112,9 +79,9 @@ static const struct chy_method methods[] = {
     {"PublishCRL", "Sd", i_publish},
     {"GetCRL", "Sl", i_crl},
     {"PublishCRLs", "Sdl", i_publish2},
-    {"GetCAProperty", "Sllll", i_property},
-    {"GetCAPropertyFlags", "Sl", i_property_flags},
-    {"GetCAPropertyDisplayName", "Sl", i_property_name},
+    {"GetCAProperty", "Sllll", chy_invoke_ca_property},
+    {"GetCAPropertyFlags", "Sl", chy_invoke_ca_property_flags},
+    {"GetCAPropertyDisplayName", "Sl", chy_invoke_ca_property_name},
 };
 
 chy_hresult chy_admin_invoke(void *self, const char *method, const chy_variant *args,

@@ -14,6 +14,54 @@ chy_time chy_arg_time(const chy_variant *v)
     return v->vt == CHY_VT_DATE ? v->u.t : CHY_TIME_DEFAULT;
 }
 
+chy_hresult chy_result_long(chy_variant *r, chy_hresult hr, chy_long v)
+{
+    if (CHY_SUCCEEDED(hr)) {
+        r->vt = CHY_VT_LONG;
+        r->u.l = v;
+    }
+    return hr;
+}
+
+chy_hresult chy_result_str(chy_variant *r, chy_hresult hr, chy_str s)
+{
+    if (CHY_SUCCEEDED(hr)) {
+        r->vt = CHY_VT_STR;
+        r->u.s = s;
+    }
+    return hr;
+}
+
+chy_hresult chy_result_bytes(chy_variant *r, chy_hresult hr, chy_bytes b)
+{
+    if (CHY_SUCCEEDED(hr)) {
+        r->vt = CHY_VT_BYTES;
+        r->u.b = b;
+    }
+    return hr;
+}
+
+chy_hresult chy_invoke_ca_property(void *self, const chy_variant *a, chy_variant *r)
+{
+    return chy_request_get_ca_property(self, chy_arg_text(&a[0]), a[1].u.l, a[2].u.l, a[3].u.l,
+                                       a[4].u.l, r);
+}
+
+chy_hresult chy_invoke_ca_property_flags(void *self, const chy_variant *a, chy_variant *r)
+{
+    chy_long v = 0;
+    chy_hresult hr = chy_request_get_ca_property_flags(self, chy_arg_text(&a[0]), a[1].u.l, &v);
+    return chy_result_long(r, hr, v);
+}
+
+chy_hresult chy_invoke_ca_property_name(void *self, const chy_variant *a, chy_variant *r)
+{
+    chy_str s = {0};
+    chy_hresult hr =
+        chy_request_get_ca_property_display_name(self, chy_arg_text(&a[0]), a[1].u.l, &s);
+    return chy_result_str(r, hr, s);
+}
+
 static bool is_text(const chy_variant *v)
 {
     return v->vt == CHY_VT_STR && v->u.s.p && strlen(v->u.s.p) == v->u.s.n;

@@ -66,6 +66,14 @@ chy_hresult chy_invoke(void *self, const struct chy_method *table, size_t n, con
                        chy_excep *excep, uint32_t *bad_arg, const struct chy_err *why);
 const char *chy_arg_text(const chy_variant *v); /* NULL for nothing */
 chy_time chy_arg_time(const chy_variant *v);    /* CHY_TIME_DEFAULT for nothing */
+/* The result of a call that went well; they return hr. */
+chy_hresult chy_result_long(chy_variant *r, chy_hresult hr, chy_long v);
+chy_hresult chy_result_str(chy_variant *r, chy_hresult hr, chy_str s);
+chy_hresult chy_result_bytes(chy_variant *r, chy_hresult hr, chy_bytes b);
+/* What requests and administration ask alike, for their tables. */
+chy_hresult chy_invoke_ca_property(void *self, const chy_variant *a, chy_variant *r);
+chy_hresult chy_invoke_ca_property_flags(void *self, const chy_variant *a, chy_variant *r);
+chy_hresult chy_invoke_ca_property_name(void *self, const chy_variant *a, chy_variant *r);
 
 extern const chy_config_vtbl chy_config_table;
 extern const chy_request_vtbl chy_request_table;

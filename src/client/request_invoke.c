@@ -5,33 +5,6 @@
 #define L(i) (a[i].u.l)
 #define S(i) chy_arg_text(&a[i])
 
-static chy_hresult set_long(chy_variant *r, chy_hresult hr, chy_long v)
-{
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_LONG;
-        r->u.l = v;
-    }
-    return hr;
-}
-
-static chy_hresult set_str(chy_variant *r, chy_hresult hr, chy_str s)
-{
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_STR;
-        r->u.s = s;
-    }
-    return hr;
-}
-
-static chy_hresult set_bytes(chy_variant *r, chy_hresult hr, chy_bytes b)
-{
-    if (CHY_SUCCEEDED(hr)) {
-        r->vt = CHY_VT_BYTES;
-        r->u.b = b;
-    }
-    return hr;
-}
-
 static chy_bytes octets_of(const chy_variant *v)
 {
     if (v->vt == CHY_VT_BYTES) return v->u.b;
@@ -42,73 +15,57 @@ static chy_hresult i_submit(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->submit(o, L(0), octets_of(&a[1]), S(2), S(3), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_retrieve(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->retrieve_pending(o, L(0), S(1), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_status(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_hresult v = 0, hr = VT->get_last_status(o, &v);
     (void)a;
-    return set_long(r, hr, v);
+    return chy_result_long(r, hr, v);
 }
 static chy_hresult i_id(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long v = 0;
     chy_hresult hr = VT->get_request_id(o, &v);
     (void)a;
-    return set_long(r, hr, v);
+    return chy_result_long(r, hr, v);
 }
 static chy_hresult i_message(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_str s = {0};
     chy_hresult hr = VT->get_disposition_message(o, &s);
     (void)a;
-    return set_str(r, hr, s);
+    return chy_result_str(r, hr, s);
 }
 static chy_hresult i_ca_cert(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_bytes b = {0};
     chy_hresult hr = VT->get_ca_certificate(o, L(0), S(1), L(2), &b);
-    return set_bytes(r, hr, b);
+    return chy_result_bytes(r, hr, b);
 }
 static chy_hresult i_cert(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_bytes b = {0};
     chy_hresult hr = VT->get_certificate(o, L(0), &b);
-    return set_bytes(r, hr, b);
+    return chy_result_bytes(r, hr, b);
 }
 static chy_hresult i_issued(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->get_issued_certificate(o, S(0), L(1), S(2), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_error_text(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_str s = {0};
     chy_hresult hr = VT->get_error_message_text(o, L(0), L(1), &s);
-    return set_str(r, hr, s);
-}
-static chy_hresult i_property(void *o, const chy_variant *a, chy_variant *r)
-{
-    return VT->get_ca_property(o, S(0), L(1), L(2), L(3), L(4), r);
-}
-static chy_hresult i_property_flags(void *o, const chy_variant *a, chy_variant *r)
-{
-    chy_long v = 0;
-    chy_hresult hr = VT->get_ca_property_flags(o, S(0), L(1), &v);
-    return set_long(r, hr, v);
-}
-static chy_hresult i_property_name(void *o, const chy_variant *a, chy_variant *r)
-{
-    chy_str s = {0};
-    chy_hresult hr = VT->get_ca_property_display_name(o, S(0), L(1), &s);
-    return set_str(r, hr, s);
+    return chy_result_str(r, hr, s);
 }
 static chy_hresult i_full_response(void *o, const chy_variant *a, chy_variant *r)
 {
@@ -124,20 +81,20 @@ static chy_hresult i_id_string(void *o, const chy_variant *a, chy_variant *r)
     chy_str s = {0};
     chy_hresult hr = VT->get_request_id_string(o, &s);
     (void)a;
-    return set_str(r, hr, s);
+    return chy_result_str(r, hr, s);
 }
 static chy_hresult i_issued2(void *o, const chy_variant *a, chy_variant *r)
 {
     chy_long d = 0;
     chy_hresult hr = VT->get_issued_certificate2(o, S(0), S(1), S(2), &d);
-    return set_long(r, hr, d);
+    return chy_result_long(r, hr, d);
 }
 static chy_hresult i_refresh(void *o, const chy_variant *a, chy_variant *r)
 {
     int v = 0;
     chy_hresult hr = VT->get_refresh_policy(o, &v);
     (void)a;
-    set_long(r, hr, v);
+    chy_result_long(r, hr, v);
     if (hr == CHY_S_OK) r->vt = CHY_VT_BOOL;
     return hr;
 }
@@ -152,9 +109,9 @@ static const struct chy_method methods[] = {
     {"GetCertificate", "l", i_cert},
     {"GetIssuedCertificate", "SlS", i_issued},
     {"GetErrorMessageText", "ll", i_error_text},
-    {"GetCAProperty", "Sllll", i_property},
-    {"GetCAPropertyFlags", "Sl", i_property_flags},
-    {"GetCAPropertyDisplayName", "Sl", i_property_name},
+    {"GetCAProperty", "Sllll", chy_invoke_ca_property},
+    {"GetCAPropertyFlags", "Sl", chy_invoke_ca_property_flags},
+    {"GetCAPropertyDisplayName", "Sl", chy_invoke_ca_property_name},
     {"GetFullResponseProperty", "llll", i_full_response},
     {"SetCredential", "llSS", i_credential},
     {"GetRequestIdString", "", i_id_string},
