@@ -277,3 +277,18 @@ const struct chy_sig_alg *chy_sig_alg_by_der(struct chy_span algorithm_identifie
     }
     return NULL;
 }
+
+bool chy_sig_alg_read(struct chy_der *d, struct chy_span *der, const struct chy_sig_alg **alg)
+{
+    struct chy_tlv whole, params;
+    struct chy_span oid;
+    if (!chy_der_read(d, &whole) || whole.tag != CHY_DER_SEQUENCE || !chy_der_strict(whole.whole))
+        return false;
+    struct chy_der inner = chy_der_of(whole.value);
+    if (!chy_der_expect(&inner, CHY_DER_OID, &oid)) return false;
+    if (!chy_der_empty(&inner) && (!chy_der_read(&inner, &params) || !chy_der_empty(&inner)))
+        return false;
+    *der = whole.whole;
+    *alg = chy_sig_alg_by_der(whole.whole);
+    return true;
+}

@@ -50,5 +50,9 @@ struct chy_sig_alg {
 const struct chy_sig_alg *chy_sig_alg_for_key(EVP_PKEY *key, const char *name, struct chy_err *err);
 /* By AlgorithmIdentifier, parameters checked strictly (RFC 4055, 5758, 8410, 9881). */
 const struct chy_sig_alg *chy_sig_alg_by_der(struct chy_span algorithm_identifier);
+/* The next element of what is signed or around it: any AlgorithmIdentifier ::= SEQUENCE {
+ * algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }; *alg is NULL for an unknown one. */
+struct chy_der;
+bool chy_sig_alg_read(struct chy_der *d, struct chy_span *der, const struct chy_sig_alg **alg);
 
 #endif

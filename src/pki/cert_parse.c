@@ -32,22 +32,6 @@ static bool read_version(struct chy_der *d, struct chy_cert *out)
     return true;
 }
 
-/* AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL } */
-static bool read_algorithm(struct chy_der *d, struct chy_cert *out)
-{
-    struct chy_tlv alg, params;
-    struct chy_span oid;
-    if (!chy_der_read(d, &alg) || alg.tag != CHY_DER_SEQUENCE || !chy_der_strict(alg.whole))
-        return false;
-    struct chy_der inner = chy_der_of(alg.value);
-    if (!chy_der_expect(&inner, CHY_DER_OID, &oid)) return false;
-    if (!chy_der_empty(&inner) && (!chy_der_read(&inner, &params) || !chy_der_empty(&inner)))
-        return false;
-    out->sig_alg_der = alg.whole;
-    out->sig_alg = chy_sig_alg_by_der(alg.whole);
-    return true;
-}
-
 /* Of issuer and subject, [1] and [2]: BIT STRINGs since version 2. */
 static bool skip_unique_ids(struct chy_der *d, int version)
 {
@@ -85,7 +69,8 @@ chy_hresult chy_cert_parse_tbs(struct chy_span tbs, struct chy_cert *out, struct
     if (!chy_der_expect(&d, CHY_DER_INTEGER, &out->serial) || !chy_der_int_minimal(out->serial)) {
         return bad(err, "malformed serial number");
     }
-    if (!read_algorithm(&d, out)) return bad(err, "malformed signature algorithm");
+    if (!chy_sig_alg_read(&d, &out->sig_alg_der, &out->sig_alg))
+        return bad(err, "malformed signature algorithm");
     if (!chy_der_read(&d, &issuer)) return bad(err, "no issuer");
     if (!read_validity(&d, out)) return bad(err, "malformed validity");
     if (!chy_der_read(&d, &subject) || !chy_der_read(&d, &spki))

@@ -111,21 +111,6 @@ bool chy_crl_number_parse(struct chy_span value, uint64_t *out)
     return true;
 }
 
-static bool read_algorithm(struct chy_der *d, struct chy_crl *out)
-{
-    struct chy_tlv alg, params;
-    struct chy_span oid;
-    if (!chy_der_read(d, &alg) || alg.tag != CHY_DER_SEQUENCE || !chy_der_strict(alg.whole))
-        return false;
-    struct chy_der inner = chy_der_of(alg.value);
-    if (!chy_der_expect(&inner, CHY_DER_OID, &oid)) return false;
-    if (!chy_der_empty(&inner) && (!chy_der_read(&inner, &params) || !chy_der_empty(&inner)))
-        return false;
-    out->sig_alg_der = alg.whole;
-    out->sig_alg = chy_sig_alg_by_der(alg.whole);
-    return true;
-}
-
 static bool read_times(struct chy_der *d, struct chy_crl *out)
 {
     struct chy_tlv t;
@@ -174,7 +159,8 @@ static chy_hresult read_tbs(struct chy_span content, struct chy_crl *out, struct
     bool listed;
     if (!chy_der_expect(&d, CHY_DER_INTEGER, &version) || version.n != 1 || version.p[0] != 1)
         return bad(err, "the version is not v2 (5.1.2.1)");
-    if (!read_algorithm(&d, out)) return bad(err, "malformed signature algorithm");
+    if (!chy_sig_alg_read(&d, &out->sig_alg_der, &out->sig_alg))
+        return bad(err, "malformed signature algorithm");
     if (!chy_der_read(&d, &issuer)) return bad(err, "no issuer");
     chy_hresult hr = chy_name_parse(issuer.whole, &out->issuer, err);
     if (CHY_FAILED(hr)) return hr;
