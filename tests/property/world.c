@@ -147,34 +147,10 @@ void world_set(struct world *w, const char *path, const char *json)
 }
 
 /* ---- the publisher ---- */
-struct published {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-    struct chy_crl_result r;
-};
-
-static void published(const struct chy_crl_result *r, void *arg)
-{
-    struct published *p = arg;
-    pthread_mutex_lock(&p->lock);
-    p->r = *r;
-    p->done = true;
-    pthread_cond_signal(&p->wake);
-    pthread_mutex_unlock(&p->lock);
-}
-
 struct chy_crl_result world_publish(struct world *w, uint32_t flags, int32_t shard,
                                     chy_time next_update)
 {
-    struct published p = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    const struct chy_crl_order order = {flags, shard, next_update};
-    chy_ca_publish_crls(w->e.ca, &officer, &order, published, &p);
-    pthread_mutex_lock(&p.lock);
-    while (!p.done)
-        pthread_cond_wait(&p.wake, &p.lock);
-    pthread_mutex_unlock(&p.lock);
-    return p.r;
+    return engine_publish(&w->e, flags, shard, next_update);
 }
 
 /* How long a revocation waits goes by what the last run took: after one that was refused it does

@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "ca/ca.h"
+#include "ca/revocation.h"
 #include "key/request.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
@@ -175,6 +176,37 @@ static inline void submit_to(struct chy_ca *ca, const char *host, const char *at
     chy_ca_submit(ca, &s, answered, a);
     answer_wait(a);
     chy_buf_free(&der);
+}
+
+struct engine_published {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done;
+    struct chy_crl_result r;
+};
+
+static inline void engine_published(const struct chy_crl_result *r, void *arg)
+{
+    struct engine_published *p = arg;
+    pthread_mutex_lock(&p->lock);
+    p->r = *r;
+    p->done = true;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static inline struct chy_crl_result engine_publish(struct engine *e, uint32_t flags, int32_t shard,
+                                                   chy_time next_update)
+{
+    struct engine_published p = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                 .wake = PTHREAD_COND_INITIALIZER};
+    const struct chy_crl_order order = {flags, shard, next_update};
+    chy_ca_publish_crls(e->ca, &officer, &order, engine_published, &p);
+    pthread_mutex_lock(&p.lock);
+    while (!p.done)
+        pthread_cond_wait(&p.wake, &p.lock);
+    pthread_mutex_unlock(&p.lock);
+    return p.r;
 }
 
 static inline void answer_free(struct answer *a)

@@ -35,33 +35,9 @@ static void must_not_revoke(struct engine *e, const struct answer *cert, int32_t
     answer_free(&a);
 }
 
-struct published {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-    struct chy_crl_result r;
-};
-
-static void published(const struct chy_crl_result *r, void *arg)
-{
-    struct published *p = arg;
-    pthread_mutex_lock(&p->lock);
-    p->r = *r;
-    p->done = true;
-    pthread_cond_signal(&p->wake);
-    pthread_mutex_unlock(&p->lock);
-}
-
 static struct chy_crl_result publish(struct engine *e, uint32_t flags, int32_t shard)
 {
-    struct published p = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    const struct chy_crl_order order = {flags, shard, CHY_TIME_DEFAULT};
-    chy_ca_publish_crls(e->ca, &officer, &order, published, &p);
-    pthread_mutex_lock(&p.lock);
-    while (!p.done)
-        pthread_cond_wait(&p.wake, &p.lock);
-    pthread_mutex_unlock(&p.lock);
-    return p.r;
+    return engine_publish(e, flags, shard, CHY_TIME_DEFAULT);
 }
 
 /* The current CRL, parsed; whole owns its octets. */
