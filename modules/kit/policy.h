@@ -41,4 +41,20 @@ struct kit_policy_class {
 chy_hresult kit_policy_create(const struct kit_policy_class *cls, const chy_host *host,
                               const char *class_name, chy_object *out);
 
+/* The module's descriptor and entry, behind a struct kit_policy_class cls of these names. */
+#define KIT_POLICY_MODULE(cls, name, class_name)                                                   \
+    static chy_hresult kit_own_create(const chy_host *host, const char *which, chy_object *out)    \
+    {                                                                                              \
+        return kit_policy_create(&(cls), host, which, out);                                        \
+    }                                                                                              \
+    static const char *const kit_own_classes[] = {class_name, class_name "Manage", NULL};          \
+    static const chy_module_info kit_own_info = {                                                  \
+        CHY_MODULE_MAGIC, sizeof(chy_module_info), CHY_ABI_VERSION, 0, name,                       \
+        CHY_VERSION,      kit_own_classes,         kit_own_create};                                \
+    const chy_module_info *chy_module_entry(void)                                                  \
+    {                                                                                              \
+        return &kit_own_info;                                                                      \
+    }                                                                                              \
+    CHY_MODULE_EXPORT const chy_module_info *chy_module_entry(void)
+
 #endif

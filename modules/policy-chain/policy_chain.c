@@ -218,16 +218,4 @@ static const struct kit_policy_class cls = {
     .set_property = set_property,
 };
 
-static chy_hresult create(const chy_host *host, const char *class_name, chy_object *out)
-{
-    return kit_policy_create(&cls, host, class_name, out);
-}
-
-static const char *const classes[] = {"PolicyChain.Policy", "PolicyChain.PolicyManage", NULL};
-static const chy_module_info info = {CHY_MODULE_MAGIC, sizeof info, CHY_ABI_VERSION, 0,
-                                     "policy-chain",   CHY_VERSION, classes,         create};
-
-const chy_module_info *chy_module_entry(void)
-{
-    return &info;
-}
+KIT_POLICY_MODULE(cls, "policy-chain", "PolicyChain.Policy");

@@ -37,16 +37,4 @@ static const struct kit_policy_class cls = {
     .verify = verify_request,
 };
 
-static chy_hresult create(const chy_host *host, const char *class_name, chy_object *out)
-{
-    return kit_policy_create(&cls, host, class_name, out);
-}
-
-static const char *const classes[] = {"PolicyDefault.Policy", "PolicyDefault.PolicyManage", NULL};
-static const chy_module_info info = {CHY_MODULE_MAGIC, sizeof info, CHY_ABI_VERSION, 0,
-                                     "policy-default", CHY_VERSION, classes,         create};
-
-const chy_module_info *chy_module_entry(void)
-{
-    return &info;
-}
+KIT_POLICY_MODULE(cls, "policy-default", "PolicyDefault.Policy");

@@ -7,31 +7,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "ca/events.h"
+#include "enrol/row_json.h"
 
 enum { ANSWER_MAX = 4 << 20, EVENTS_MAX = 1000 };
 
 /* ---- GET /modules/:name/events, GET /events ---- */
-static void event_json(const struct chy_event_info *e, void *arg)
-{
-    struct chy_json *j = arg;
-    const char *state = e->failed_when != CHY_TIME_DEFAULT ? "failed"
-                        : e->next_try != CHY_TIME_DEFAULT  ? "retrying"
-                                                           : "waiting";
-    chy_json_object(j, NULL);
-    chy_json_add_str(j, "module", e->module);
-    chy_json_add_str(j, "event_id", e->id);
-    chy_json_add_str(j, "event", e->name);
-    chy_json_add_int(j, "request_id", e->request_id);
-    chy_json_add_time(j, "occurred", e->occurred);
-    chy_json_add_str(j, "state", state);
-    chy_json_add_int(j, "attempts", e->attempts);
-    chy_json_add_time(j, "next_try",
-                      e->failed_when == CHY_TIME_DEFAULT ? e->next_try : CHY_TIME_DEFAULT);
-    chy_json_add_time(j, "failed_when", e->failed_when);
-    chy_json_add_span(j, "error", e->error);
-    chy_json_end(j, '}');
-}
-
 static chy_hresult read_list(struct chy_exchange *x, struct chy_event_list *list,
                              struct chy_err *err)
 {
@@ -66,7 +46,7 @@ void chy_admin_events(struct chy_exchange *x, void *service)
     chy_json_object(&j, NULL);
     chy_json_array(&j, "events");
     chy_hresult hr = read_list(x, &list, &err);
-    if (hr == CHY_S_OK) hr = chy_ca_events(ca, &caller, &list, event_json, &j, &err);
+    if (hr == CHY_S_OK) hr = chy_ca_events(ca, &caller, &list, chy_row_json_event, &j, &err);
     chy_json_end(&j, ']');
     if (list.after) chy_json_add_int(&j, "after", list.after);
     chy_json_end(&j, '}');

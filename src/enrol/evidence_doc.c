@@ -68,27 +68,11 @@ static chy_hresult add_asked(struct chy_json *j, const struct chy_row *row, stru
     return CHY_S_OK;
 }
 
-static void add_event(const struct chy_event_info *e, void *arg)
-{
-    struct chy_json *j = arg;
-    const char *state = e->failed_when != CHY_TIME_DEFAULT ? "failed"
-                        : e->next_try != CHY_TIME_DEFAULT  ? "retrying"
-                                                           : "waiting";
-    chy_json_object(j, NULL);
-    chy_json_add_str(j, "module", e->module);
-    chy_json_add_str(j, "event", e->name);
-    chy_json_add_time(j, "occurred", e->occurred);
-    chy_json_add_str(j, "state", state);
-    chy_json_add_int(j, "attempts", e->attempts);
-    chy_json_add_span(j, "error", e->error);
-    chy_json_end(j, '}');
-}
-
 static chy_hresult add_owed(struct chy_json *j, struct chy_ca *ca, const struct chy_caller *caller,
                             int32_t id, struct chy_err *err)
 {
     chy_json_array(j, "owed");
-    chy_hresult hr = chy_ca_events_of(ca, caller, id, add_event, j, err);
+    chy_hresult hr = chy_ca_events_of(ca, caller, id, chy_row_json_event, j, err);
     chy_json_end(j, ']');
     return hr;
 }

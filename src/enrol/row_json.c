@@ -161,3 +161,24 @@ chy_hresult chy_row_json_full(struct chy_json *j, struct chy_ca *ca,
     chy_json_end(j, '}');
     return hr;
 }
+
+void chy_row_json_event(const struct chy_event_info *e, void *arg)
+{
+    struct chy_json *j = arg;
+    const char *state = e->failed_when != CHY_TIME_DEFAULT ? "failed"
+                        : e->next_try != CHY_TIME_DEFAULT  ? "retrying"
+                                                           : "waiting";
+    chy_json_object(j, NULL);
+    chy_json_add_str(j, "module", e->module);
+    chy_json_add_str(j, "event_id", e->id);
+    chy_json_add_str(j, "event", e->name);
+    chy_json_add_int(j, "request_id", e->request_id);
+    chy_json_add_time(j, "occurred", e->occurred);
+    chy_json_add_str(j, "state", state);
+    chy_json_add_int(j, "attempts", e->attempts);
+    chy_json_add_time(j, "next_try",
+                      e->failed_when == CHY_TIME_DEFAULT ? e->next_try : CHY_TIME_DEFAULT);
+    chy_json_add_time(j, "failed_when", e->failed_when);
+    chy_json_add_span(j, "error", e->error);
+    chy_json_end(j, '}');
+}

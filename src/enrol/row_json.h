@@ -4,7 +4,7 @@
 #define CHY_ENROL_ROW_JSON_H
 
 #include "base/json.h"
-#include "ca/ca.h"
+#include "ca/events.h"
 
 /* The short form is a line of a list; the full one adds PEM, attributes and extensions. */
 void chy_row_json(struct chy_json *j, const char *key, const struct chy_row *row, bool full);
@@ -16,6 +16,8 @@ CHY_MUST_USE chy_hresult chy_row_json_full(struct chy_json *j, struct chy_ca *ca
 CHY_MUST_USE chy_hresult chy_row_json_history(struct chy_json *j, struct chy_ca *ca,
                                               const struct chy_caller *caller, int32_t id,
                                               struct chy_err *err);
+/* An event that an exit module is owed; arg: the struct chy_json. */
+void chy_row_json_event(const struct chy_event_info *e, void *arg);
 void chy_json_add_pem(struct chy_json *j, const char *key, const char *label, struct chy_span der);
 
 #endif
