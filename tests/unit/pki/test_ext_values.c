@@ -113,90 +113,115 @@ static bool parse_aki(struct chy_span value)
     return chy_aki_parse(value, &id);
 }
 
-static void test_what_is_taken_and_refused(void **state)
+struct sample {
+    const char *value;
+    bool taken;
+};
+
+static void judge(parser *parse, const struct sample *samples, size_t n)
 {
-    static const struct {
-        parser *parse;
-        const char *value;
-        bool taken;
-    } rows[] = {
-        {parse_bc, "30{}", true},
-        {parse_bc, "30{0101ff}", true},
-        {parse_bc, "30{0101ff020100}", true},
-        {parse_bc, "30{0101ff02047fffffff}", true},
-        {parse_bc, "", false},
-        {parse_bc, "31{}", false},
-        {parse_bc, "30{}00", false},
-        {parse_bc, "30{010100}", false}, /* the DEFAULT, written out */
-        {parse_bc, "30{010101}", false},
-        {parse_bc, "30{0100}", false},
-        {parse_bc, "30{0101}", false},
-        {parse_bc, "30{0101ff0201ff}", false},
-        {parse_bc, "30{0101ff02020001}", false},
-        {parse_bc, "30{0101ff02050080000000}", false},
-        {parse_bc, "30{0101ff0200}", false},
-        {parse_bc, "30{0101ff020100020100}", false},
-        {parse_bc, "30{0201000101ff}", false},
-        {parse_ku, "03020780", true},
-        {parse_ku, "0303070080", true},
-        {parse_ku, "030100", true},
-        {parse_ku, "", false},
-        {parse_ku, "0300", false},
-        {parse_ku, "04020780", false},
-        {parse_ku, "0302078000", false},
-        {parse_ku, "030101", false},
-        {parse_ku, "03020880", false},
-        {parse_ku, "03020781", false},
-        {parse_ku, "03020680", false}, /* trailing zero bits */
-        {parse_ku, "03020000", false},
-        {parse_ku, "0303068000", false},
-        {parse_ku, "0303068040", false}, /* a tenth bit */
-        {parse_ku, "0304000000ff", false},
-        {parse_eku, "30{06012a}", true},
-        {parse_eku, "30{06012a06012b}", true},
-        {parse_eku, "", false},
-        {parse_eku, "30{}", false},
-        {parse_eku, "31{06012a}", false},
-        {parse_eku, "30{06012a}00", false},
-        {parse_eku, "30{0600}", false},
-        {parse_eku, "30{060180}", false},
-        {parse_eku, "30{06022a80}", false},
-        {parse_eku, "30{06022a}", false},
-        {parse_eku, "30{02012a}", false},
-        {parse_eku, "30{06012a06012b06012c}", false}, /* room for two */
-        {parse_ski, "040101", true},
-        {parse_ski, "", false},
-        {parse_ski, "0400", false},
-        {parse_ski, "04010100", false},
-        {parse_ski, "0402aa", false},
-        {parse_ski, "800101", false},
-        {parse_aki, "30{800101}", true},
-        {parse_aki, "30{}", true},
-        {parse_aki, "30{800101a1{8201'a'}820101}", true},
-        {parse_aki, "30{a1{8201'a'}820101}", true},
-        {parse_aki, "", false},
-        {parse_aki, "31{800101}", false},
-        {parse_aki, "30{800101}00", false},
-        {parse_aki, "30{8002aa}", false},
-        {parse_aki, "30{800101800102}", false},
-        {parse_aki, "30{a00101}", false},
-        {parse_aki, "30{800101a1{8201'a'}}", false},
-        {parse_aki, "30{800101820101}", false},
-        {parse_aki, "30{800101820101a1{8201'a'}}", false},
-        {parse_aki, "30{a1{}820101}", false},
-        {parse_aki, "30{a1{8201'a'}8200}", false},
-        {parse_aki, "30{a1{8201'a'}82020001}", false},
-        {parse_aki, "30{a1{8201'a'}8201010500}", false},
-    };
-    (void)state;
-    for (size_t i = 0; i < CHY_ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct chy_buf b;
         chy_buf_init(&b, 256);
-        der(&b, rows[i].value);
-        if (rows[i].parse(chy_buf_span(&b)) != rows[i].taken)
-            fail_msg("row %zu: %s", i, rows[i].value);
+        der(&b, samples[i].value);
+        if (parse(chy_buf_span(&b)) != samples[i].taken)
+            fail_msg("row %zu: %s", i, samples[i].value);
         chy_buf_free(&b);
     }
+}
+
+static void test_basic_constraints_taken_and_refused(void **state)
+{
+    static const struct sample samples[] = {
+        {"30{}", true},
+        {"30{0101ff}", true},
+        {"30{0101ff020100}", true},
+        {"30{0101ff02047fffffff}", true},
+        {"", false},
+        {"31{}", false},
+        {"30{}00", false},
+        {"30{010100}", false}, /* the DEFAULT, written out */
+        {"30{010101}", false},
+        {"30{0100}", false},
+        {"30{0101}", false},
+        {"30{0101ff0201ff}", false},
+        {"30{0101ff02020001}", false},
+        {"30{0101ff02050080000000}", false},
+        {"30{0101ff0200}", false},
+        {"30{0101ff020100020100}", false},
+        {"30{0201000101ff}", false},
+    };
+    (void)state;
+    judge(parse_bc, samples, CHY_ARRAY_LEN(samples));
+}
+
+static void test_key_usage_taken_and_refused(void **state)
+{
+    static const struct sample samples[] = {
+        {"03020780", true},      {"0303070080", true},  {"030100", true},      {"", false},
+        {"0300", false},         {"04020780", false},   {"0302078000", false}, {"030101", false},
+        {"03020880", false},     {"03020781", false},   {"03020680", false},   /* trailing zero bits
+                                                                                */
+        {"03020000", false},     {"0303068000", false}, {"0303068040", false}, /* a tenth bit */
+        {"0304000000ff", false},
+    };
+    (void)state;
+    judge(parse_ku, samples, CHY_ARRAY_LEN(samples));
+}
+
+static void test_ext_key_usage_taken_and_refused(void **state)
+{
+    static const struct sample samples[] = {
+        {"30{06012a}", true},
+        {"30{06012a06012b}", true},
+        {"", false},
+        {"30{}", false},
+        {"31{06012a}", false},
+        {"30{06012a}00", false},
+        {"30{0600}", false},
+        {"30{060180}", false},
+        {"30{06022a80}", false},
+        {"30{06022a}", false},
+        {"30{02012a}", false},
+        {"30{06012a06012b06012c}", false}, /* room for two */
+    };
+    (void)state;
+    judge(parse_eku, samples, CHY_ARRAY_LEN(samples));
+}
+
+static void test_subject_key_id_taken_and_refused(void **state)
+{
+    static const struct sample samples[] = {
+        {"040101", true},    {"", false},       {"0400", false},
+        {"04010100", false}, {"0402aa", false}, {"800101", false},
+    };
+    (void)state;
+    judge(parse_ski, samples, CHY_ARRAY_LEN(samples));
+}
+
+static void test_authority_key_id_taken_and_refused(void **state)
+{
+    static const struct sample samples[] = {
+        {"30{800101}", true},
+        {"30{}", true},
+        {"30{800101a1{8201'a'}820101}", true},
+        {"30{a1{8201'a'}820101}", true},
+        {"", false},
+        {"31{800101}", false},
+        {"30{800101}00", false},
+        {"30{8002aa}", false},
+        {"30{800101800102}", false},
+        {"30{a00101}", false},
+        {"30{800101a1{8201'a'}}", false},
+        {"30{800101820101}", false},
+        {"30{800101820101a1{8201'a'}}", false},
+        {"30{a1{}820101}", false},
+        {"30{a1{8201'a'}8200}", false},
+        {"30{a1{8201'a'}82020001}", false},
+        {"30{a1{8201'a'}8201010500}", false},
+    };
+    (void)state;
+    judge(parse_aki, samples, CHY_ARRAY_LEN(samples));
 }
 
 static void test_what_is_read(void **state)
@@ -263,7 +288,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists_are_written_as_openssl_does),
         cmocka_unit_test(test_one_point_and_the_key_identifier),
-        cmocka_unit_test(test_what_is_taken_and_refused),
+        cmocka_unit_test(test_basic_constraints_taken_and_refused),
+        cmocka_unit_test(test_key_usage_taken_and_refused),
+        cmocka_unit_test(test_ext_key_usage_taken_and_refused),
+        cmocka_unit_test(test_subject_key_id_taken_and_refused),
+        cmocka_unit_test(test_authority_key_id_taken_and_refused),
         cmocka_unit_test(test_what_is_read),
         cmocka_unit_test(test_the_first_url_of_distribution_points),
     };
