@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "pki/lint_status.h"
-#include "unit/pki/der_notation.h"
+#include "unit/pki/der_expected.h"
 
 struct patch {
     int slot; /* 0 ends a list */
@@ -18,13 +18,6 @@ struct row {
     struct patch bad[4];
     struct patch good[4]; /* none: the sample as it is */
 };
-
-static chy_time at(const char *text)
-{
-    chy_time t;
-    assert_true(chy_time_parse(text, &t));
-    return t;
-}
 
 static void apply(const char **part, const struct patch *patches)
 {

@@ -12,7 +12,7 @@
 
 #include "base/text.h"
 #include "pki/crl.h"
-#include "unit/pki/der_notation.h"
+#include "unit/pki/der_expected.h"
 
 #define NAME(text) "30{31{30{06{550403}0c{" text "}}}}"
 #define ED25519_ALG "30{06{2b6570}}"
@@ -23,24 +23,6 @@
 #define EXT_NUMBER EXT("551d14", "", "020107")
 
 enum { SMALL = 1 << 16, MANY = 200000, BLOCK = 60000 };
-
-static chy_time at(const char *text)
-{
-    chy_time t;
-    assert_true(chy_time_parse(text, &t));
-    return t;
-}
-
-static void same(const struct chy_buf *b, const char *text)
-{
-    struct chy_buf expected;
-    chy_buf_init(&expected, SMALL);
-    der(&expected, text);
-    assert_false(b->failed);
-    assert_int_equal(b->n, expected.n);
-    assert_memory_equal(b->p, expected.p, b->n);
-    chy_buf_free(&expected);
-}
 
 /* ---- exact octets ---- */
 

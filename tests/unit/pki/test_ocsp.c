@@ -15,7 +15,7 @@
 
 #include "base/text.h"
 #include "pki/ocsp.h"
-#include "unit/pki/der_notation.h"
+#include "unit/pki/der_expected.h"
 
 #define X4(x) x x x x
 #define SHA1_20 X4("0102030405")
@@ -38,23 +38,6 @@ static void make(struct chy_buf *b, const char *text)
     chy_buf_init(b, SMALL);
     der(b, text);
     assert_false(b->failed);
-}
-
-static chy_time at(const char *text)
-{
-    chy_time t;
-    assert_true(chy_time_parse(text, &t));
-    return t;
-}
-
-static void same(const struct chy_buf *b, const char *text)
-{
-    struct chy_buf expected;
-    make(&expected, text);
-    assert_false(b->failed);
-    assert_int_equal(b->n, expected.n);
-    assert_memory_equal(b->p, expected.p, b->n);
-    chy_buf_free(&expected);
 }
 
 /* ---- requests ---- */
