@@ -309,6 +309,21 @@ class Case(unittest.TestCase):
         self.addCleanup(d.stop)
         return d
 
+    def start_mortal(self, path, fault=None):
+        """A daemon of that folder, which may die of the fault before it answers."""
+        d = Daemon.of_dir(path, "--log-level", "warning", wait=False, env={"CHANCERY_FAULT": fault or ""})
+        self.addCleanup(d.close)
+
+        def up():
+            if d.proc.poll() is not None:
+                return True
+            try:
+                return d.ask("GET", "/healthz").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+        self.assertTrue(until(up, 30), "no start: " + d.stderr())
+        return d
+
     def file(self, data, name="file"):
         path = os.path.join(self.temp(), name)
         with open(path, "wb") as f:

@@ -114,18 +114,7 @@ class Kill(Case):
 
     def begin(self, fault=None):
         """A daemon that may die of the fault while it still settles what the last one left."""
-        d = Daemon.of_dir(self.path, "--log-level", "warning", wait=False, env={"CHANCERY_FAULT": fault or ""})
-        self.addCleanup(d.close)
-
-        def up():
-            if d.proc.poll() is not None:
-                return True
-            try:
-                return d.ask("GET", "/healthz").status == 200
-            except (OSError, http.client.HTTPException):
-                return False
-        self.assertTrue(until(up, 30), "no start: " + d.stderr())
-        return d
+        return self.start_mortal(self.path, fault)
 
     def audit(self, d, ids):
         """Every answer that was given stands, octet for octet."""

@@ -219,18 +219,7 @@ class Crash(Case):
     def begin(self, fault=None):
         """A daemon that may die of the fault before it answers."""
         self.lives += 1
-        d = Daemon.of_dir(self.path, "--log-level", "warning", wait=False, env={"CHANCERY_FAULT": fault or ""})
-        self.addCleanup(d.close)
-
-        def up():
-            if d.proc.poll() is not None:
-                return True
-            try:
-                return d.ask("GET", "/healthz").status == 200
-            except (OSError, http.client.HTTPException):
-                return False
-        self.assertTrue(until(up, 30), "no start: " + d.stderr())
-        return d
+        return self.start_mortal(self.path, fault)
 
     def die(self, d, seconds, fault=None):
         """Of its fault, or after so many seconds."""
