@@ -253,7 +253,7 @@ static bool start_thread(struct worker *w)
 static chy_hresult open_folder(struct worker *w, const char *path)
 {
     struct stat st;
-    const char *rule = NULL;
+    const char *rule = NULL, *taken = NULL;
     if (mkdir(path, 0700) != 0 && errno != EEXIST) rule = "cannot be made";
     w->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (!rule && (w->dir < 0 || fstat(w->dir, &st) != 0)) rule = "is no folder that can be read";
@@ -266,11 +266,11 @@ static chy_hresult open_folder(struct worker *w, const char *path)
         if (w->lock_file < 0)
             rule = "cannot be written to";
         else if (flock(w->lock_file, LOCK_EX | LOCK_NB) != 0)
-            rule = "is in use by another CA or daemon";
+            rule = taken = "is in use by another CA or daemon";
     }
     if (!rule) return CHY_S_OK;
     say(&w->host, CHY_LOG_ERROR, "exit-mail: setting StateDirectory %s", rule);
-    return CHY_E_INVALIDARG;
+    return taken ? CHY_ERROR_BUSY : CHY_E_INVALIDARG;
 }
 
 static void worker_free(struct worker *w)

@@ -14,6 +14,8 @@
 
 enum { MAGIC = 0x31545143 /* "CQT1" */, SUMMED = 32, READ_RECORDS = 1024, PATH_SIZE = 3100 };
 
+const char quota_taken[] = "is in use by another CA or daemon: each needs a folder of its own";
+
 static void put_number(uint8_t *p, uint64_t v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -114,8 +116,7 @@ static const char *open_files(struct quota_file *f)
     struct stat st;
     f->lock = open_in(f->folder, "quota.lock", 0);
     if (f->lock < 0) return "is a folder where no file can be made";
-    if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
-        return "is in use by another CA or daemon: each needs a folder of its own";
+    if (flock(f->lock, LOCK_EX | LOCK_NB) != 0) return quota_taken;
     f->fd = open_in(f->folder, "quota.log", O_APPEND);
     if (f->fd < 0 || fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode))
         return "has a quota.log that cannot be opened";

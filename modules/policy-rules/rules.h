@@ -159,6 +159,7 @@ chy_hresult quota_open(const chy_host *host, void **own);
 void quota_close(void *own);
 /* NULL, or what is wrong with the folder. Another folder than before is opened anew. */
 const char *quota_use(struct quota *q, const char *folder, int64_t keep_us);
+extern const char quota_taken[]; /* what is wrong is that another has it now */
 /* S_OK: the request is counted, and that is on disk; S_FALSE: there are `count` others already. */
 chy_hresult quota_take(struct quota *q, const struct quota_ask *ask);
 /* The same question, and nothing is counted. */

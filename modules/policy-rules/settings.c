@@ -123,7 +123,8 @@ static chy_hresult check(const chy_host *h, struct settings *s, struct quota *qu
     }
     if (CHY_FAILED(hr) || !keep) return hr;
     const char *rule = quota_use(quota, s->state_directory, keep);
-    if (rule) return bad(h, NULL, "StateDirectory", rule);
+    if (rule) hr = bad(h, NULL, "StateDirectory", rule);
+    if (rule) return rule == quota_taken ? CHY_ERROR_BUSY : hr;
     s->quota = quota;
     return CHY_S_OK;
 }

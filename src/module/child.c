@@ -19,7 +19,8 @@ enum {
     FIRST_FAILURES = 3,
     FIRST_START_WAIT_US = 3000000,
     START_WAIT_US = 500000,
-    END_WAIT_US = 1000000
+    END_WAIT_US = 1000000,
+    LOOK_US = 20000
 };
 
 void chy_identity_free(struct chy_identity *id)
@@ -54,9 +55,8 @@ static chy_hresult not_up(const struct chy_child *c, struct chy_err *err)
                         "last: %s; mend it and `chancery module reload` it",
                         c->label, c->failures, c->last_end);
     }
-    return chy_fail(err, CHY_ERROR_BUSY,
-                    "module %s is being restarted: its child process failed: %s", c->label,
-                    c->last_end);
+    return chy_fail(err, CHY_ERROR_BUSY, "module %s is being restarted%s%s", c->label,
+                    c->last_end[0] ? ": its child process failed: " : "", c->last_end);
 }
 
 static bool free_seat(struct chy_process *p, size_t *seat)
@@ -355,6 +355,50 @@ chy_hresult chy_child_open(struct chy_instance *i, const char *module, const cha
     return i->class_name ? CHY_S_OK : chy_fail_nomem(err, "module");
 }
 
+static bool is_there(const struct chy_child *c, const struct chy_process *which)
+{
+    const struct chy_process *p = c->processes;
+    while (p && p != which)
+        p = p->next;
+    return p != NULL;
+}
+
+/* Ends what runs, once its calls have returned; those that come wait. False: nothing ran. */
+static bool stand_aside(struct chy_child *c)
+{
+    const struct chy_clock *clock = c->instance->ms->config.clock;
+    int64_t until = chy_monotonic(clock) + (int64_t)c->instance->deadline_ms * 1000 + END_WAIT_US;
+    pthread_mutex_lock(&c->lock);
+    struct chy_process *old = c->now;
+    if (old) {
+        old->meant = true;
+        c->now = NULL;
+        c->state = CHY_CHILD_DOWN;
+        c->next_start = chy_monotonic(clock);
+        chy_child_wake(c);
+    }
+    while (old && is_there(c, old) && chy_monotonic(clock) < until)
+        (void)wait_until(c, chy_monotonic(clock) + LOOK_US);
+    pthread_mutex_unlock(&c->lock);
+    return old != NULL;
+}
+
+/* Beside what runs, so that no call waits. But where a module finds that its files are another's
+ * (ERROR_BUSY), that is the one that runs. */
+static chy_hresult bring_up_anew(struct chy_child *c, struct chy_file *f, struct chy_process **p,
+                                 struct chy_identity **identity, struct chy_err *err)
+{
+    chy_hresult hr = bring_up(c, f, p, identity, err);
+    if (hr == CHY_S_OK) return hr;
+    if (hr != CHY_ERROR_BUSY || !c->place.n_write || !stand_aside(c))
+        return chy_wrap(err, "what runs stays as it is");
+    chy_file_drop_copy(f);
+    chy_identity_free(*identity);
+    chy_err_clear(err);
+    hr = bring_up(c, f, p, identity, err);
+    return hr == CHY_S_OK ? hr : chy_wrap(err, "what ran before is started again");
+}
+
 chy_hresult chy_child_reload(struct chy_child *c, struct chy_err *err)
 {
     struct chy_process *p = NULL;
@@ -365,7 +409,7 @@ chy_hresult chy_child_reload(struct chy_child *c, struct chy_err *err)
     if (!busy) c->reloading = true;
     pthread_mutex_unlock(&c->lock);
     if (busy) return chy_fail(err, CHY_ERROR_BUSY, "module %s is being started already", c->label);
-    chy_hresult hr = bring_up(c, &f, &p, &identity, err);
+    chy_hresult hr = bring_up_anew(c, &f, &p, &identity, err);
     pthread_mutex_lock(&c->lock);
     if (hr == CHY_S_OK) {
         struct chy_file old = c->file;
@@ -382,9 +426,8 @@ chy_hresult chy_child_reload(struct chy_child *c, struct chy_err *err)
     chy_child_wake(c);
     pthread_mutex_unlock(&c->lock);
     chy_file_drop_copy(&f);
-    if (hr == CHY_S_OK) return hr;
-    chy_identity_free(identity);
-    return chy_wrap(err, "what runs stays as it is");
+    if (hr != CHY_S_OK) chy_identity_free(identity);
+    return hr;
 }
 
 void chy_child_info(struct chy_child *c, struct chy_instance_info *out)

@@ -89,6 +89,8 @@ class Policies(InChild, Chained):
         for _ in range(2):
             self.issued(self.d.submit(make_csr()))
         self.denied(self.d.submit(make_csr()), "Quota")
+        self.assert_reloads(self.d, "policy-chain")  # the counts are the old process's until it has gone
+        self.denied(self.d.submit(make_csr()), "Quota")
         self.assertEqual(os.path.getsize(os.path.join(state, "quota.log")), 80)
         self.assert_child(self.d, "policy-chain")
 
@@ -134,6 +136,10 @@ class Mailer(InChild, Mailing):
         self.issue()
         (m,) = server.wait(1, event="Digest")
         self.assertEqual(m["Subject"], "Test CA: 1 event")
+        self.assert_reloads(d, "exit-mail")
+        d.set(MINE + "DigestMinutes", 0)
+        third = self.issue()
+        self.assertIn(third["serial"], server.wait(2, event="Issued")[1].body)
         self.assert_child(d, "exit-mail")
         self.assertNotIn(PASSWORD.decode(), d.stderr())
 

@@ -129,14 +129,19 @@ void assert_lines_are_lawful(const struct sink_mail *m)
     }
 }
 
-bool refused(const char *say)
+bool refused_as(chy_hresult as, const char *say)
 {
     chy_long mask;
     fake.log[0] = 0;
     chy_object o = fake_create("exit-mail", "ExitMail.Exit");
     chy_hresult hr = fake_exit_table(&o)->initialize(o.self, "c", &mask);
     end(&o);
-    if (hr == CHY_E_INVALIDARG && strstr(fake.log, say)) return true;
+    if (hr == as && strstr(fake.log, say)) return true;
     print_error("0x%08x, and not \"%s\": %s", (unsigned)hr, say, fake.log);
     return false;
+}
+
+bool refused(const char *say)
+{
+    return refused_as(CHY_E_INVALIDARG, say);
 }

@@ -20,6 +20,7 @@ const char *header(const struct sink_mail *m, const char *name);
 const char *body(const struct sink_mail *m);
 void assert_lines_are_lawful(const struct sink_mail *m);
 bool refused(const char *say);
+bool refused_as(chy_hresult as, const char *say);
 
 #define T(f) cmocka_unit_test_setup_teardown(f, reset, tidy)
 

@@ -243,7 +243,8 @@ static void one_folder_one_owner(void **state)
     (void)state;
     only_reminders("10");
     chy_object o = start();
-    assert_true(refused("setting StateDirectory is in use by another CA or daemon"));
+    assert_true(
+        refused_as(CHY_ERROR_BUSY, "setting StateDirectory is in use by another CA or daemon"));
     assert_int_equal(refresh(&o), CHY_S_OK);
     fake_set_text("ReminderDays", "x");
     assert_int_equal(refresh(&o), CHY_E_INVALIDARG); /* and what was, goes on */

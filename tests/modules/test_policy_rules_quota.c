@@ -183,7 +183,7 @@ static void a_folder_is_for_one(void **state)
     (void)state;
     chy_object o = start(), other = fake_create("policy-rules", "PolicyRules.Policy");
     fake.log[0] = 0;
-    assert_int_equal(fake_policy_table(&other)->initialize(other.self, "c"), CHY_E_INVALIDARG);
+    assert_int_equal(fake_policy_table(&other)->initialize(other.self, "c"), CHY_ERROR_BUSY);
     assert_non_null(strstr(fake.log, "setting StateDirectory is in use by another CA or daemon"));
     stop(&o);
     assert_int_equal(fake_policy_table(&other)->initialize(other.self, "c"), CHY_S_OK);
