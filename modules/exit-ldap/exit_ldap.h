@@ -92,6 +92,12 @@ long long wire_now(void);
 /* Connects until c->until; c->ld then reads and writes no longer than until then. */
 int wire_open(struct conn *c, const char *uri);
 
+/* ---- resolve.c ---- */
+
+/* To freeaddrinfo. NULL: errno tells, ETIMEDOUT where `until` has come. */
+struct addrinfo;
+struct addrinfo *resolve(const char *host, int port, long long until);
+
 /* ---- tls.c ---- */
 
 /* Prepares c->ld for TLS; false: a file cannot be used. */

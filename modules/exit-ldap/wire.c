@@ -120,14 +120,9 @@ static int connect_local(const struct conn *c, const char *path)
 
 static int connect_host(const struct conn *c, const char *host, int port)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *all = NULL;
-    char service[16];
+    struct addrinfo *all = resolve(host && *host ? host : "localhost", port, c->until);
     int fd = -1;
-    snprintf(service, sizeof service, "%d", port);
-    if (getaddrinfo(host && *host ? host : "localhost", service, &hints, &all) != 0) {
-        errno = EADDRNOTAVAIL;
-        return -1;
-    }
+    if (!all) return -1;
     for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
         fd = connect_to(c, a->ai_family, a->ai_addr, a->ai_addrlen);
     int failed = errno;

@@ -3,6 +3,8 @@
 #include "host.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +18,26 @@ CHY_MODULE_EXPORT const char *__lsan_default_options(void);
 const char *__lsan_default_options(void)
 {
     return "use_tls=0:print_suppressions=0";
+}
+
+static int resolver_hangs, resolvers; /* those that hang now */
+
+/* In place of the C library's, as far as the module is concerned. */
+CHY_MODULE_EXPORT int getaddrinfo(const char *node, const char *service,
+                                  const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &found, sizeof real);
+    bool numeric = hints && (hints->ai_flags & AI_NUMERICHOST);
+    if (numeric || !__atomic_load_n(&resolver_hangs, __ATOMIC_ACQUIRE))
+        return real(node, service, hints, out);
+    __atomic_add_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    for (int i = 0; i < 3000 && __atomic_load_n(&resolver_hangs, __ATOMIC_ACQUIRE); i++)
+        usleep(10000);
+    int rc = real("127.0.0.1", service, hints, out); /* what comes too late is cleared up, too */
+    __atomic_sub_fetch(&resolvers, 1, __ATOMIC_ACQ_REL);
+    return rc;
 }
 
 static char folder[64], secret[100], open_file[100];
@@ -500,6 +522,32 @@ static void nobody_is_waited_for_longer_than_there_is_time(void **state)
     close(fd);
 }
 
+static void a_resolver_that_hangs_is_left_behind(void **state)
+{
+    (void)state;
+    struct timespec before, after;
+    give_cert("ann");
+    by_name("cn=%{CommonName}");
+    fake_set_text("URI", "ldap://localhost:1");
+    assert_int_equal(issued(), NO_SERVER);
+    __atomic_store_n(&resolver_hangs, 1, __ATOMIC_RELEASE);
+    fake.time_left = 1200;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(issued(), CHY_ERROR_TIMEOUT);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_in_range(after.tv_sec - before.tv_sec, 0, 5);
+    assert_int_equal(__atomic_load_n(&resolvers, __ATOMIC_ACQUIRE), 1);
+    fake_set_text("URI", NOWHERE); /* an address is no name */
+    assert_int_equal(issued(), NO_SERVER);
+    fake.time_left = 0;
+    __atomic_store_n(&resolver_hangs, 0, __ATOMIC_RELEASE);
+    for (int i = 0; i < 1000 && __atomic_load_n(&resolvers, __ATOMIC_ACQUIRE); i++)
+        usleep(10000);
+    assert_int_equal(__atomic_load_n(&resolvers, __ATOMIC_ACQUIRE), 0);
+    fake_set_text("URI", "ldap://localhost:1");
+    assert_int_equal(issued(), NO_SERVER);
+}
+
 static void entries_of_a_ca(void **state)
 {
     (void)state;
@@ -535,6 +583,7 @@ int main(void)
                                        T(names_come_from_all_over),
                                        T(a_subject_is_a_name),
                                        T(what_is_no_certificate_goes_nowhere),
+                                       T(a_resolver_that_hangs_is_left_behind),
                                        T(a_revoked_one_is_not_added),
                                        T(nobody_is_waited_for_longer_than_there_is_time),
                                        T(entries_of_a_ca)};

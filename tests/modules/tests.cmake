@@ -34,4 +34,4 @@ endforeach()
 foreach(target modules_test_exit_mail modules_test_exit_mail_later)
   target_sources(${target} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/smtp_sink.c ${CMAKE_CURRENT_LIST_DIR}/mail_case.c)
 endforeach()
-set_target_properties(modules_test_exit_mail modules_test_exit_webhook PROPERTIES ENABLE_EXPORTS ON) # its getaddrinfo is the module's
+set_target_properties(modules_test_exit_ldap modules_test_exit_mail modules_test_exit_webhook PROPERTIES ENABLE_EXPORTS ON) # its getaddrinfo is the module's
