@@ -2,11 +2,11 @@
  * the certificate that there would have been, or says that memory is short; nothing is left half
  * done, nothing leaks (the sanitizer looks at the end), and the next request succeeds.
  * CHANCERY_PATH=I begins with the I-th path, CHANCERY_ALLOCATION=N takes only the N-th. */
-#include <limits.h>
 #include <openssl/x509.h>
 #include <sqlite3.h>
 #include <time.h>
 
+#include "rounds.h"
 #include "starve.h"
 #include "unit/ca/engine.h"
 
@@ -14,9 +14,7 @@ enum { DRAIN_MS = 5000, CERT_CAP = 8192 };
 
 /* What a client was told. Copied without a new allocation: the test's own must not fail. */
 struct told {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
+    struct waiter waiter;
     chy_hresult status, request_status;
     int32_t id, disposition;
     char text[512], message[512];
@@ -55,14 +53,12 @@ static void trouble(struct starved *s, const char *what, const char *detail)
 static void told_init(struct told *t)
 {
     memset(t, 0, sizeof(*t));
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    waiter_init(&t->waiter);
 }
 
 static void told_outcome(const struct chy_outcome *o, void *arg)
 {
     struct told *t = arg;
-    pthread_mutex_lock(&t->lock);
     t->status = o->status;
     t->request_status = o->request_status;
     t->id = o->request_id;
@@ -72,17 +68,7 @@ static void told_outcome(const struct chy_outcome *o, void *arg)
              o->message.p ? (const char *)o->message.p : "");
     t->cert_n = o->certificate.n < CERT_CAP ? o->certificate.n : 0;
     if (t->cert_n) memcpy(t->cert, o->certificate.p, t->cert_n);
-    t->done = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->lock);
-}
-
-static void told_wait(struct told *t)
-{
-    pthread_mutex_lock(&t->lock);
-    while (!t->done)
-        pthread_cond_wait(&t->wake, &t->lock);
-    pthread_mutex_unlock(&t->lock);
+    waiter_done(&t->waiter);
 }
 
 static void submit(struct starved *s, struct told *t)
@@ -92,7 +78,7 @@ static void submit(struct starved *s, struct told *t)
                                  .attributes = chy_span_cstr(s->path->attributes)};
     told_init(t);
     chy_ca_submit(s->e.ca, &sub, told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 static void make_pending(struct starved *s)
@@ -107,14 +93,14 @@ static void resubmit(struct starved *s, struct told *t)
 {
     told_init(t);
     chy_ca_resubmit(s->e.ca, &officer, s->pending, told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 static void deny(struct starved *s, struct told *t)
 {
     told_init(t);
     chy_ca_deny(s->e.ca, &officer, s->pending, told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 static void set_attributes(struct starved *s, struct told *t)
@@ -122,7 +108,7 @@ static void set_attributes(struct starved *s, struct told *t)
     told_init(t);
     chy_ca_set_attributes(s->e.ca, &officer, s->pending, CHY_SPAN_STR("Ticket:4711\nOther:x"),
                           told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 static void set_extension(struct starved *s, struct told *t)
@@ -134,7 +120,7 @@ static void set_extension(struct starved *s, struct told *t)
     told_init(t);
     chy_ca_set_extension(s->e.ca, &officer, s->pending, "1.2.3.4", CHY_PROPTYPE_STRING, 0, &v,
                          told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 /* Until nothing runs, waits to be written or is owed. */
@@ -357,22 +343,6 @@ static void starved_end(struct starved *s)
     assert_int_equal(s->troubles, 0);
 }
 
-static void run(const struct path *path, unsigned long how_many)
-{
-    static struct starved s;
-    const char *only = getenv("CHANCERY_ALLOCATION");
-    unsigned long step = getenv("CHANCERY_SLOW") ? 1 : 5;
-    starved_make(&s, path);
-    if (only) {
-        s.n = strtoul(only, NULL, 10);
-        (void)one_round(&s, how_many);
-    } else {
-        for (s.n = 1; one_round(&s, how_many); s.n += step)
-            must_serve(&s);
-    }
-    starved_end(&s);
-}
-
 static const char all[] = "1", first_pends[] = "257";
 static const struct path paths[] = {
     {"issue", "", "p256", all, NULL, submit, CHY_DB_DISP_ISSUED},
@@ -387,29 +357,24 @@ static const struct path paths[] = {
     {"set an extension", "", "p256", first_pends, make_pending, set_extension, CHY_DB_DISP_PENDING},
 };
 
-static size_t first(void)
+static void run(size_t i, unsigned long how_many)
 {
-    const char *path = getenv("CHANCERY_PATH");
-    return path ? (size_t)strtoul(path, NULL, 10) : 0;
-}
-
-static void test_each_once(void **state)
-{
-    (void)state;
-    for (size_t i = first(); i < CHY_ARRAY_LEN(paths); i++)
-        run(&paths[i], 1);
-}
-
-static void test_all_from_one_on(void **state)
-{
-    (void)state;
-    for (size_t i = first(); i < CHY_ARRAY_LEN(paths); i++)
-        run(&paths[i], ULONG_MAX);
+    const struct path *path = &paths[i];
+    static struct starved s;
+    const char *only = getenv("CHANCERY_ALLOCATION");
+    unsigned long step = getenv("CHANCERY_SLOW") ? 1 : 5;
+    starved_make(&s, path);
+    if (only) {
+        s.n = strtoul(only, NULL, 10);
+        (void)one_round(&s, how_many);
+    } else {
+        for (s.n = 1; one_round(&s, how_many); s.n += step)
+            must_serve(&s);
+    }
+    starved_end(&s);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once),
-                                       cmocka_unit_test(test_all_from_one_on)};
-    return cmocka_run_group_tests_name("memory/issue_path", tests, NULL, NULL);
+    return rounds_main("memory/issue_path", CHY_ARRAY_LEN(paths), run);
 }

@@ -4,7 +4,6 @@
  * next attempt succeeds. A CRL that comes of it is complete.
  * CHANCERY_PATH=I begins with the I-th path, CHANCERY_ALLOCATION=N takes only the N-th. */
 #include <fcntl.h>
-#include <limits.h>
 #include <openssl/x509.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "ca/ca_internal.h"
 #include "ca/publisher.h"
 #include "pki/crl.h"
+#include "rounds.h"
 #include "starve.h"
 #include "unit/ca/engine.h"
 
@@ -25,9 +25,7 @@ struct cert {
 
 /* Copied without an allocation: the test's own must not fail. */
 struct told {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
+    struct waiter waiter;
     chy_hresult status;
     uint32_t made;
     char text[512];
@@ -61,19 +59,15 @@ static void trouble(struct starved *s, const char *what, const char *detail)
 static void told_init(struct told *t)
 {
     memset(t, 0, sizeof(*t));
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    waiter_init(&t->waiter);
 }
 
 static void told(struct told *t, chy_hresult status, uint32_t made, const char *text)
 {
-    pthread_mutex_lock(&t->lock);
     t->status = status;
     t->made = made;
     snprintf(t->text, sizeof(t->text), "%s", text);
-    t->done = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->lock);
+    waiter_done(&t->waiter);
 }
 
 static void told_outcome(const struct chy_outcome *o, void *arg)
@@ -86,14 +80,6 @@ static void told_crls(const struct chy_crl_result *r, void *arg)
     told(arg, r->status, r->made, r->err.text);
 }
 
-static void told_wait(struct told *t)
-{
-    pthread_mutex_lock(&t->lock);
-    while (!t->done)
-        pthread_cond_wait(&t->wake, &t->lock);
-    pthread_mutex_unlock(&t->lock);
-}
-
 /* Held and released in turn. */
 static void revoke_one(struct starved *s, struct told *t)
 {
@@ -102,7 +88,7 @@ static void revoke_one(struct starved *s, struct told *t)
                                                   : CHY_REVOKE_RELEASE,
                                     CHY_TIME_DEFAULT, CHY_TIME_DEFAULT};
     chy_ca_revoke(s->e.ca, &officer, CHY_SPAN(c->serial), &what, told_outcome, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
     if (t->status == CHY_S_OK) c->reason = what.reason < 0 ? -1 : what.reason;
 }
 
@@ -135,7 +121,7 @@ static void change_some(struct starved *s)
                                         CHY_TIME_DEFAULT, CHY_TIME_DEFAULT};
         told_init(&t);
         chy_ca_revoke(s->e.ca, &officer, CHY_SPAN(c->serial), &what, told_outcome, &t);
-        told_wait(&t);
+        waiter_wait(&t.waiter);
         assert_int_equal(t.status, CHY_S_OK);
         c->reason = what.reason < 0 ? -1 : what.reason;
     }
@@ -145,7 +131,7 @@ static void publish_as(struct starved *s, struct told *t, uint32_t flags, int32_
 {
     const struct chy_crl_order order = {flags, shard, CHY_TIME_DEFAULT};
     chy_ca_publish_crls(s->e.ca, &officer, &order, told_crls, t);
-    told_wait(t);
+    waiter_wait(&t->waiter);
 }
 
 static void publish_base(struct starved *s, struct told *t)
@@ -382,7 +368,7 @@ static void make_certs(struct starved *s)
         const struct chy_revoke what = {c->reason, CHY_TIME_DEFAULT, CHY_TIME_DEFAULT};
         told_init(&t);
         chy_ca_revoke(s->e.ca, &officer, CHY_SPAN(c->serial), &what, told_outcome, &t);
-        told_wait(&t);
+        waiter_wait(&t.waiter);
         assert_int_equal(t.status, CHY_S_OK);
     }
 }
@@ -432,8 +418,21 @@ static void starved_end(struct starved *s)
     assert_int_equal(s->troubles, 0);
 }
 
-static void run(const struct path *path, unsigned long how_many)
+static const struct path paths[] = {
+    {"revoke one", false, false, false, revoke_one, 1},
+    {"revoke many", false, false, false, revoke_many, 5},
+    {"publish a base", false, false, true, publish_base, 7},
+    {"publish a base and a delta", true, false, true, publish_base, 11},
+    {"publish a delta", true, false, true, publish_delta, 7},
+    {"publish shards", false, true, true, publish_base, 17},
+    {"publish one shard", false, true, true, publish_shard, 7},
+    {"write out again", true, false, false, publish_again, 3},
+    {"renew", false, false, false, renew, 23},
+};
+
+static void run(size_t i, unsigned long how_many)
 {
+    const struct path *path = &paths[i];
     static struct starved s;
     const char *only = getenv("CHANCERY_ALLOCATION");
     unsigned long step = getenv("CHANCERY_SLOW") ? 1 : path->step;
@@ -455,41 +454,7 @@ static void run(const struct path *path, unsigned long how_many)
     starved_end(&s);
 }
 
-static const struct path paths[] = {
-    {"revoke one", false, false, false, revoke_one, 1},
-    {"revoke many", false, false, false, revoke_many, 5},
-    {"publish a base", false, false, true, publish_base, 7},
-    {"publish a base and a delta", true, false, true, publish_base, 11},
-    {"publish a delta", true, false, true, publish_delta, 7},
-    {"publish shards", false, true, true, publish_base, 17},
-    {"publish one shard", false, true, true, publish_shard, 7},
-    {"write out again", true, false, false, publish_again, 3},
-    {"renew", false, false, false, renew, 23},
-};
-
-static size_t first(void)
-{
-    const char *path = getenv("CHANCERY_PATH");
-    return path ? (size_t)strtoul(path, NULL, 10) : 0;
-}
-
-static void test_each_once(void **state)
-{
-    (void)state;
-    for (size_t i = first(); i < CHY_ARRAY_LEN(paths); i++)
-        run(&paths[i], 1);
-}
-
-static void test_all_from_one_on(void **state)
-{
-    (void)state;
-    for (size_t i = first(); i < CHY_ARRAY_LEN(paths); i++)
-        run(&paths[i], ULONG_MAX);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once),
-                                       cmocka_unit_test(test_all_from_one_on)};
-    return cmocka_run_group_tests_name("memory/revoke", tests, NULL, NULL);
+    return rounds_main("memory/revoke", CHY_ARRAY_LEN(paths), run);
 }

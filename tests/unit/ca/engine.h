@@ -29,10 +29,38 @@ struct engine {
     _Atomic int64_t wall_shift, mono_shift; /* microseconds on top of the real clocks */
 };
 
-struct answer {
+/* For what another thread tells. */
+struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool done;
+};
+
+static inline void waiter_init(struct waiter *w)
+{
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+    w->done = false;
+}
+
+static inline void waiter_done(struct waiter *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->done = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static inline void waiter_wait(struct waiter *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!w->done)
+        pthread_cond_wait(&w->wake, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+struct answer {
+    struct waiter waiter;
     chy_hresult status, request_status;
     int32_t id, disposition;
     char text[512], message[512];
@@ -134,7 +162,6 @@ static inline void make_csr(const char *host, struct chy_buf *der)
 static inline void answered(const struct chy_outcome *o, void *arg)
 {
     struct answer *a = arg;
-    pthread_mutex_lock(&a->lock);
     a->status = o->status;
     a->request_status = o->request_status;
     a->id = o->request_id;
@@ -144,25 +171,19 @@ static inline void answered(const struct chy_outcome *o, void *arg)
              o->message.p ? (const char *)o->message.p : "");
     if (o->serial.n == sizeof(a->serial)) memcpy(a->serial, o->serial.p, sizeof(a->serial));
     chy_buf_add_span(&a->cert, o->certificate);
-    a->done = true;
-    pthread_cond_signal(&a->wake);
-    pthread_mutex_unlock(&a->lock);
+    waiter_done(&a->waiter);
 }
 
 static inline void answer_init(struct answer *a)
 {
     memset(a, 0, sizeof(*a));
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->wake, NULL);
+    waiter_init(&a->waiter);
     chy_buf_init(&a->cert, 65536);
 }
 
 static inline void answer_wait(struct answer *a)
 {
-    pthread_mutex_lock(&a->lock);
-    while (!a->done)
-        pthread_cond_wait(&a->wake, &a->lock);
-    pthread_mutex_unlock(&a->lock);
+    waiter_wait(&a->waiter);
 }
 
 static inline void submit_to(struct chy_ca *ca, const char *host, const char *attributes,
@@ -179,41 +200,33 @@ static inline void submit_to(struct chy_ca *ca, const char *host, const char *at
 }
 
 struct engine_published {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
+    struct waiter waiter;
     struct chy_crl_result r;
 };
 
 static inline void engine_published(const struct chy_crl_result *r, void *arg)
 {
     struct engine_published *p = arg;
-    pthread_mutex_lock(&p->lock);
     p->r = *r;
-    p->done = true;
-    pthread_cond_signal(&p->wake);
-    pthread_mutex_unlock(&p->lock);
+    waiter_done(&p->waiter);
 }
 
 static inline struct chy_crl_result engine_publish(struct engine *e, uint32_t flags, int32_t shard,
                                                    chy_time next_update)
 {
-    struct engine_published p = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                 .wake = PTHREAD_COND_INITIALIZER};
+    struct engine_published p;
     const struct chy_crl_order order = {flags, shard, next_update};
+    waiter_init(&p.waiter);
     chy_ca_publish_crls(e->ca, &officer, &order, engine_published, &p);
-    pthread_mutex_lock(&p.lock);
-    while (!p.done)
-        pthread_cond_wait(&p.wake, &p.lock);
-    pthread_mutex_unlock(&p.lock);
+    waiter_wait(&p.waiter);
     return p.r;
 }
 
 static inline void answer_free(struct answer *a)
 {
     chy_buf_free(&a->cert);
-    pthread_mutex_destroy(&a->lock);
-    pthread_cond_destroy(&a->wake);
+    pthread_mutex_destroy(&a->waiter.lock);
+    pthread_cond_destroy(&a->waiter.wake);
 }
 
 #endif
