@@ -16,6 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What settings.c and derive.c call beyond settings: no folder is opened, no request on its way. */
+const char quota_taken[] = "is taken";
 const char *quota_use(struct quota *q, const char *folder, int64_t keep_us)
 {
     (void)q;
