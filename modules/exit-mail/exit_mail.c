@@ -73,15 +73,14 @@ static void done(const chy_host *host, void *state)
     settings_unref(s->settings);
 }
 
-/* A certificate that is no longer on hold comes as a revocation too: by its own name, or by the
- * state that the certificate is in. */
+/* A certificate that is no longer on hold comes as a revocation too: by its own name, or, where the
+ * engine gives none, by the state that the certificate is in. */
 static bool is_released(const chy_task *task)
 {
     char name[40];
     chy_long disposition;
-    if (CHY_SUCCEEDED(chy_request_text(task, "EventName", name, sizeof name)) &&
-        strcmp(name, "certunrevoked") == 0)
-        return true;
+    if (CHY_SUCCEEDED(chy_request_text(task, "EventName", name, sizeof name)) && name[0])
+        return strcmp(name, "certunrevoked") == 0;
     return CHY_SUCCEEDED(chy_request_long(task, "Disposition", &disposition)) &&
            disposition == CHY_DB_DISP_ISSUED;
 }

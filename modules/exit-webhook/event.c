@@ -313,7 +313,8 @@ static bool is_plain(const char *s)
     return !*s;
 }
 
-/* One bit tells of a revocation and of its end: what the certificate is now says which. */
+/* One bit tells of a revocation and of its end. Of an engine that does not name its events what the
+ * certificate is now says which, as long as no other change waits. */
 static void name_release(struct writer *w, chy_long event, struct event *e)
 {
     chy_long disposition = 0;
@@ -336,10 +337,12 @@ static void read_head(struct writer *w, chy_long event, struct event *e)
 {
     int of = w->task->context ? CHY_OF_REQUEST : CHY_OF_CERTIFICATE;
     chy_time when = CHY_TIME_DEFAULT;
-    if (CHY_FAILED(chy_get_text(w->task, of, "EventName", e->name, sizeof e->name)) || !e->name[0])
+    if (CHY_FAILED(chy_get_text(w->task, of, "EventName", e->name, sizeof e->name)) ||
+        !e->name[0]) {
         snprintf(e->name, sizeof e->name, "%s", name_of_event(event));
+        name_release(w, event, e);
+    }
     if (CHY_FAILED(chy_get_text(w->task, of, "EventID", e->id, sizeof e->id))) e->id[0] = 0;
-    name_release(w, event, e);
     e->has_id = e->id[0] != 0;
     if (!e->has_id) make_id(w, e);
     if (CHY_FAILED(chy_get_time(w->task, of, "EventTime", &when))) when = CHY_TIME_DEFAULT;

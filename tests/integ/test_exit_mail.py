@@ -61,6 +61,12 @@ class Life(Mailing):
         self.assertEqual(d.ask("POST", "/api/v1/certificates/%s/release" % serial).status, 200)
         (m,) = server.wait(1, event="Unrevoked")
         self.assertIn(serial, m.body)
+        d.set("Modules/exit-mail/Paused", 1)  # both wait, and each is told as what it was
+        self.revoke(serial, "certificateHold")
+        self.assertEqual(d.ask("POST", "/api/v1/certificates/%s/release" % serial).status, 200)
+        d.set("Modules/exit-mail/Paused", 0)
+        server.wait(2, event="Unrevoked")
+        self.assertEqual([m.event for m in server.mails], ["Revoked", "Unrevoked"] * 2)
 
     def test_what_a_requester_writes_stays_a_value(self):
         server = self.server()

@@ -87,6 +87,18 @@ class Life(Hook):
             (post,) = self.posts(event)
             self.assertEqual(post.json["certificate"]["serial"], serial)
 
+    def test_of_a_hold_that_began_and_ended_before_it_was_told(self):
+        d = self.begin()
+        serial = d.submit(make_csr()).json["serial"]
+        self.posts("certissued")
+        d.set("Modules/exit-webhook/Paused", 1)
+        for what, body in (("revoke", '{"reason": "certificateHold"}'), ("release", "{}")):
+            a = d.ask("POST", "/api/v1/certificates/%s/%s" % (serial, what), body, {"Content-Type": "application/json"})
+            self.assertEqual(a.status, 200, a)
+        d.set("Modules/exit-webhook/Paused", 0)
+        self.posts("certunrevoked")
+        self.assertEqual([p.json["event"] for p in self.posts()], ["certissued", "certrevoked", "certunrevoked"])
+
     def test_of_what_waits_and_is_denied(self):
         d = self.begin(Events=["certpending", "certdenied"])
         d.policy("RequestDisposition", 0)
