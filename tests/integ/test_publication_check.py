@@ -81,7 +81,7 @@ class PublicationCheck(Case):
         d.set("CRLPublicationURLs", ["1:%s/%%3%%8%%9.crl" % self.out,
                                      "2:http://127.0.0.1:%d/%%3%%8%%9.crl" % self.web.server_address[1]])
         self.assertTrue(until(lambda: len(self.web.asked) > before))
-        return lambda: d.ask("GET", "/readyz").json["cas"][0]["warnings"]
+        return lambda: d.ask("GET", "/readyz").json["cas"][0]["warnings"] or ""
 
     def assert_told(self, d, text):
         warnings = self.check(d)
