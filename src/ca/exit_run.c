@@ -328,9 +328,9 @@ static chy_time oldest(struct chy_exit_slot *slot)
     return found ? first.occurred : CHY_TIME_DEFAULT;
 }
 
-chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
+/* What the last run still owed comes first. */
+static chy_hresult find_owed(struct chy_exit_slot *slot, struct chy_err *err)
 {
-    char name[16];
     struct chy_outbox_counts c;
     struct chy_store *store = slot->ca->store;
     chy_hresult hr = store->ops->outbox_counts(store, slot->name, true, &c, err);
@@ -340,8 +340,19 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
     atomic_store(&slot->n_failed, c.failed);
     atomic_store(&slot->next_try, c.next_try == CHY_TIME_DEFAULT ? INT64_MAX : c.next_try);
     atomic_store(&slot->at_event, oldest(slot));
+    atomic_store(&slot->behind, true);
+    return CHY_S_OK;
+}
+
+chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
+{
+    char name[16];
+    atomic_store(&slot->next_try, INT64_MAX);
+    atomic_store(&slot->at_event, CHY_TIME_DEFAULT);
+    /* A throwaway had no last run, and its ready line does not wait for a look. */
+    chy_hresult hr = slot->ca->throwaway ? CHY_S_OK : find_owed(slot, err);
+    if (hr != CHY_S_OK) return hr;
     chy_queue_init(&slot->queue);
-    atomic_store(&slot->behind, true); /* what the last run still owed comes first */
     slot->runs = true;
     snprintf(name, sizeof(name), "%.15s", slot->name);
     if (chy_thread_start(&slot->thread, name, dispatch, slot)) return CHY_S_OK;

@@ -149,7 +149,7 @@ static void remember_mask(struct chy_ca *ca, struct chy_exit_slot *slot, bool lo
     if (!loaded && known)
         slot->mask = (chy_long)((uint32_t)old.p[0] << 24 | (uint32_t)old.p[1] << 16 |
                                 (uint32_t)old.p[2] << 8 | old.p[3]);
-    if (loaded && !ca->throwaway && (!known || memcmp(old.p, be, 4) != 0)) {
+    if (loaded && (!known || memcmp(old.p, be, 4) != 0)) {
         struct chy_write w = {.kind = CHY_WRITE_META, .path = path, .value = CHY_SPAN(be)};
         if (chy_store_write_wait(ca->store, &w, &err) != CHY_S_OK)
             chy_log(CHY_LOG_LEVEL_WARNING, "exit.mask", "error", err.text, NULL);
@@ -182,7 +182,7 @@ static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const cha
         chy_instance_free(slot->instance);
         slot->instance = NULL;
     }
-    if (slot->name) remember_mask(ca, slot, hr == CHY_S_OK);
+    if (slot->name && !ca->throwaway) remember_mask(ca, slot, hr == CHY_S_OK);
     if (hr == CHY_S_OK) return;
     snprintf(slot->error, sizeof(slot->error), "%s", err.text);
     chy_log(CHY_LOG_LEVEL_ERROR, "exit.unusable", "ca", chy_ca_name(ca), "module", name, "error",
