@@ -154,8 +154,10 @@ static void exit_answers(void **state)
         fake_request_init(&r, &b->engine);
         assert_int_equal(chy_exit_initialize(i, rows[k].config, &mask, &err), rows[k].initialize);
         assert_int_equal(mask, rows[k].initialize == CHY_S_OK ? 0x21 : 77);
-        assert_int_equal(chy_exit_notify(i, 1, &r, &abandoned, &err), rows[k].notify);
-        assert_false(abandoned);
+        if (rows[k].initialize == CHY_S_OK) { /* else nobody tells it anything */
+            assert_int_equal(chy_exit_notify(i, 1, &r, &abandoned, &err), rows[k].notify);
+            assert_false(abandoned);
+        }
         chy_instance_free(i);
     }
 }
