@@ -165,6 +165,7 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     if (o->made) {
         ca->made_key = o->made->key;
         ca->store = o->made->store;
+        ca->is_new = ca->store != NULL;
         *o->made = (struct chy_ca_made){0};
     }
     return ca;

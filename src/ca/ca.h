@@ -57,7 +57,7 @@ struct chy_ca_options {
     const char *modhost; /* absolute path of chancery-modhost; NULL: modules run here only */
     struct chy_workers *workers;
     const struct chy_clock *clock;
-    bool throwaway; /* modules may be owned by anybody; the database is a new one */
+    bool throwaway; /* modules may be owned by anybody; nothing else changes */
     unsigned cache_kib;
     struct chy_ca_made *made; /* NULL: read from dir; else taken over, whatever comes of it */
 };

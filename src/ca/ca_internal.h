@@ -66,6 +66,7 @@ struct chy_ca {
     const struct chy_clock *clock;
     struct chy_workers *workers;
     bool throwaway;
+    bool is_new; /* made just now, and handed over as it is */
     bool replays; /* opened to read: decisions are played again as of their own time */
 
     struct chy_store *store;

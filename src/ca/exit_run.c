@@ -349,8 +349,8 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
     char name[16];
     atomic_store(&slot->next_try, INT64_MAX);
     atomic_store(&slot->at_event, CHY_TIME_DEFAULT);
-    /* A throwaway had no last run, and its ready line does not wait for a look. */
-    chy_hresult hr = slot->ca->throwaway ? CHY_S_OK : find_owed(slot, err);
+    /* What was made just now had no last run, and a throwaway's ready line waits for no look. */
+    chy_hresult hr = slot->ca->is_new ? CHY_S_OK : find_owed(slot, err);
     if (hr != CHY_S_OK) return hr;
     chy_queue_init(&slot->queue);
     slot->runs = true;

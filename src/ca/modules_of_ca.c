@@ -182,7 +182,7 @@ static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const cha
         chy_instance_free(slot->instance);
         slot->instance = NULL;
     }
-    if (slot->name && !ca->throwaway) remember_mask(ca, slot, hr == CHY_S_OK);
+    if (slot->name && !ca->is_new) remember_mask(ca, slot, hr == CHY_S_OK);
     if (hr == CHY_S_OK) return;
     snprintf(slot->error, sizeof(slot->error), "%s", err.text);
     chy_log(CHY_LOG_LEVEL_ERROR, "exit.unusable", "ca", chy_ca_name(ca), "module", name, "error",
