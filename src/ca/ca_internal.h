@@ -66,7 +66,7 @@ struct chy_ca {
     const struct chy_clock *clock;
     struct chy_workers *workers;
     bool throwaway;
-    bool is_new; /* made just now, and handed over as it is */
+    bool is_new;  /* made just now, and handed over as it is */
     bool replays; /* opened to read: decisions are played again as of their own time */
 
     struct chy_store *store;
@@ -99,6 +99,7 @@ struct chy_ca {
     bool closing;
 
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
+    atomic_uint apart;          /* who is between chy_outbox_apart and chy_outbox_together */
     /* answers that synchronous exit modules hold back */
     pthread_t sync_thread;
     bool sync_runs, sync_stops; /* sync_stops under sync_lock */
@@ -234,6 +235,10 @@ size_t chy_outbox_owe_event(const struct chy_ca *ca, int32_t event, struct chy_o
 /* The event was committed, and no request on its way carries it: the dispatchers read it. Thread:
  * any. */
 void chy_outbox_behind(struct chy_ca *ca, int32_t event);
+/* Around writing events that are not announced by the writer itself, in the order of the commits:
+ * until then none is told from memory, or one that was committed before it would be passed over. */
+void chy_outbox_apart(struct chy_ca *ca);
+void chy_outbox_together(struct chy_ca *ca);
 void chy_outbox_give(struct chy_request *r); /* after the commit; takes a reference */
 void chy_outbox_healed(
     struct chy_ca *ca); /* storage works again: what could not be crossed off is */

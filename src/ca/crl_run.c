@@ -384,6 +384,7 @@ static chy_hresult write_records(struct run *run, bool is_new)
                                   .when = run->now,
                                   .soon = run->n - 1 - i};
     }
+    chy_outbox_apart(ca);
     if (hr == CHY_S_OK && run->n) {
         struct chy_write *last = &w[run->n - 1];
         last->owed = owed;
@@ -396,10 +397,12 @@ static chy_hresult write_records(struct run *run, bool is_new)
         if (w[i].result != CHY_S_OK) hr = chy_fail(run->err, w[i].result, "%s", w[i].err.text);
     }
     chy_free(w);
+    (void)CHY_FAULT("crl.before_told");
     if (hr == CHY_S_OK)
         chy_outbox_behind(ca, is_new ? CHY_EXITEVENT_CRLISSUED : 0);
     else
         chy_health_store_failed(ca, run->err);
+    chy_outbox_together(ca);
     (void)CHY_FAULT("crl.after_record");
     return hr;
 }

@@ -27,7 +27,8 @@ void chy_exit_give(struct chy_exit_slot *slot, struct chy_request *r, bool live)
 {
     atomic_fetch_add(&slot->backlog, 1);
     if (!slot->runs || (live && atomic_load(&slot->behind))) return;
-    if (!live || chy_queue_len(&slot->queue) >= CHY_CA_EXIT_QUEUE_MAX) {
+    if (!live || atomic_load(&slot->ca->apart) ||
+        chy_queue_len(&slot->queue) >= CHY_CA_EXIT_QUEUE_MAX) {
         chy_exit_wake(slot);
         return;
     }

@@ -39,6 +39,16 @@ void chy_outbox_behind(struct chy_ca *ca, int32_t event)
     }
 }
 
+void chy_outbox_apart(struct chy_ca *ca)
+{
+    atomic_fetch_add(&ca->apart, 1);
+}
+
+void chy_outbox_together(struct chy_ca *ca)
+{
+    atomic_fetch_sub(&ca->apart, 1);
+}
+
 chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err)
 {
     chy_hresult hr = chy_exit_sync_start(ca, err);

@@ -30,6 +30,7 @@ static chy_hresult write_batch(struct batch *b)
 {
     struct chy_store *store = b->slot->ca->store;
     if (!b->n || b->hr != CHY_S_OK) return b->hr;
+    chy_outbox_apart(b->slot->ca);
     for (size_t i = 0; i + 1 < b->n; i++)
         chy_store_write(store, &b->write[i]);
     b->hr = chy_store_write_wait(store, &b->write[b->n - 1], b->err);
@@ -41,6 +42,7 @@ static chy_hresult write_batch(struct batch *b)
         atomic_fetch_add(&b->slot->backlog, b->n);
         chy_exit_wake(b->slot);
     }
+    chy_outbox_together(b->slot->ca);
     b->n = 0;
     return b->hr;
 }

@@ -33,7 +33,7 @@ struct chy_revoke_many {
     struct chy_query query; /* sort and after_id are set by the engine */
     struct chy_revoke what;
     bool spares_revoked; /* what is revoked already keeps its reason: none was given */
-    int32_t after_id; /* in; out: where to go on, 0: there is no more */
+    int32_t after_id;    /* in; out: where to go on, 0: there is no more */
     uint32_t limit;
     uint64_t changed, unchanged; /* out: unchanged: already so, or not theirs to change */
 };

@@ -338,6 +338,7 @@ static bool take_row(const struct chy_row *row, void *arg)
 static chy_hresult write_batch(struct batch *b)
 {
     chy_hresult hr = CHY_S_OK;
+    chy_outbox_apart(b->ca);
     for (size_t i = 0; i + 1 < b->n; i++) {
         b->change[i].write.soon = b->n - 1 - i;
         chy_store_write(b->ca->store, &b->change[i].write);
@@ -357,6 +358,7 @@ static chy_hresult write_batch(struct batch *b)
             hr = chy_fail(b->err, w->result, "%s", w->err.text);
         }
     }
+    chy_outbox_together(b->ca);
     return hr;
 }
 

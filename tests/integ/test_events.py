@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import sqlite3
+import threading
 import time
 import unittest
 
@@ -226,6 +227,27 @@ class Waiting(Events):
         self.assertLess(time.monotonic() - started, 10)
         self.issue(3)
         self.assertLess(time.monotonic() - started, 15)  # it is out of use, nobody waits for it any more
+
+
+class Order(Events):
+    def test_an_event_is_not_passed_over_by_a_later_one_that_is_told_from_memory(self):
+        """CRLs are committed, a certificate is committed and told, and only then the first are announced."""
+        (first,) = self.issue()
+        self.until_taken("a", [first])
+        self.d.stop()
+        self.d = Daemon.of_dir(self.path, env={"CHANCERY_FAULT": "crl.before_told:0:sleep700"})
+        self.addCleanup(self.d.close)
+
+        def of_crls():
+            return len([e for e in sinks.told(self.file_of("a")) if not e.request])
+        self.assertTrue(until(lambda: self.state("a")["events_waiting"] == 0))
+        before = of_crls()
+        publish = threading.Thread(target=self.d.ask, args=("POST", "/api/v1/crl", "{}"))
+        publish.start()
+        time.sleep(0.4)
+        self.issue(3)
+        publish.join()
+        self.assertTrue(until(lambda: of_crls() == before + 1), (before, self.d.stderr()))
 
 
 class Keys(Events):
