@@ -14,8 +14,9 @@ class Exec(Case):
         self.path, self.place = self.temp(), self.temp()
         self.ca_dir = make_ca(self.path)
         for kind in ("helpers", "examples"):
-            for name in os.listdir(os.path.join(EXEC, kind)):
-                self.copy(os.path.join(EXEC, kind, name))
+            for entry in os.scandir(os.path.join(EXEC, kind)):
+                if entry.is_file():  # an interpreter may have left a folder of its own there
+                    self.copy(entry.path)
 
     def copy(self, source):
         shutil.copy(source, self.place)
