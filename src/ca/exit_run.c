@@ -42,10 +42,20 @@ static struct chy_request *of_node(struct chy_node *node)
 }
 
 /* ---- one event ---- */
-static void now_telling(struct chy_exit_slot *slot, const struct chy_told *t)
+/* Events that are told once or not at all (their seq is 0) come from other threads: they do not
+ * hide what the dispatcher tells meanwhile, nor end it. */
+static void now_telling(struct chy_exit_slot *slot, const struct chy_told *t, bool is_owed)
 {
     pthread_mutex_lock(&slot->lock);
-    slot->now = *t;
+    if (is_owed || !slot->now.attempt) slot->now = *t;
+    pthread_mutex_unlock(&slot->lock);
+}
+
+static void no_longer_telling(struct chy_exit_slot *slot, const struct chy_told *t)
+{
+    pthread_mutex_lock(&slot->lock);
+    if (slot->now.event == t->event && slot->now.occurred == t->occurred)
+        slot->now = (struct chy_told){0};
     pthread_mutex_unlock(&slot->lock);
 }
 
@@ -57,14 +67,14 @@ enum chy_exit_told chy_exit_tell(struct chy_exit_slot *slot, const struct chy_ou
     if (r)
         r->told = told;
     else
-        now_telling(slot, &told);
-    atomic_store(&slot->at_event, e->occurred);
+        now_telling(slot, &told, e->seq != 0);
+    if (e->seq) atomic_store(&slot->at_event, e->occurred);
     (void)CHY_FAULT("exit.before");
     atomic_fetch_add(&slot->calls, 1);
     chy_hresult hr = chy_exit_notify(slot->instance, e->event & CHY_EVENT_BITS, r, &abandoned, err);
     (void)CHY_FAULT("exit.after");
     if (abandoned) return CHY_EXIT_LOST;
-    if (!r) now_telling(slot, &(struct chy_told){0});
+    if (!r) no_longer_telling(slot, &told);
     if (hr == CHY_S_OK) {
         atomic_fetch_add(&slot->delivered, 1);
         return CHY_EXIT_TOLD;
