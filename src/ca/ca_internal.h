@@ -212,9 +212,7 @@ void chy_intake_run(struct chy_request *r, struct chy_worker *w);
 void chy_intake_decide(struct chy_request *r, struct chy_worker *w); /* policy and what follows */
 void chy_intake_expired(void *request, void *arg);
 /* issue.c */
-CHY_MUST_USE chy_hresult chy_issue_prepare(struct chy_request *r,
-                                           struct chy_settings *s); /* tbs, linted */
-/* The same whatever the CA's health, which r need not have. gn_flags: CHY_GN_ALLOW_*. */
+/* tbs, linted, whatever the CA's health, which r need not have. gn_flags: CHY_GN_ALLOW_*. */
 CHY_MUST_USE chy_hresult chy_issue_build(struct chy_request *r, unsigned gn_flags, chy_time now);
 void chy_issue_write_intent(struct chy_request *r);
 void chy_issue_sign(struct chy_request *r, struct chy_worker *w);

@@ -131,7 +131,13 @@ static chy_hresult propose_validity(struct chy_request *r, const struct chy_sett
 
 static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
 {
-    chy_hresult hr = chy_issue_prepare(r, s);
+    /* The CA itself stopped issuing while the policy was asked: that is no fault of the request,
+     * which is not decided by it. */
+    if (chy_health_may_issue(r->ca, &r->err) != CHY_S_OK) {
+        chy_pipeline_refuse(r);
+        return;
+    }
+    chy_hresult hr = chy_issue_build(r, s->gn_flags, chy_now(r->ca->clock));
     r->evidence.check_us = chy_evidence_lap(&r->evidence, chy_monotonic(r->ca->clock));
     if (hr == CHY_S_OK) {
         chy_issue_write_intent(r);
@@ -140,7 +146,7 @@ static void issue_or_say_why(struct chy_request *r, struct chy_settings *s)
     /* What the engine finds wrong with what was asked for is a denial; what it finds wrong with its
      * own work (lint) or its means is a failure. */
     bool ours = r->err.code == CHY_E_UNEXPECTED || r->err.code == CHY_E_OUTOFMEMORY ||
-                r->err.code == CHY_CERTSRV_E_SERVER_SUSPENDED || r->err.code == CHY_E_FAIL;
+                r->err.code == CHY_E_FAIL;
     r->policy_message[0] = 0;
     snprintf(r->policy_message, sizeof(r->policy_message), "%s", r->err.text);
     chy_pipeline_conclude(r, ours ? CHY_DB_DISP_ERROR : CHY_DB_DISP_DENIED, r->err.code,

@@ -109,12 +109,6 @@ chy_hresult chy_issue_build(struct chy_request *r, unsigned gn_flags, chy_time n
     return hr;
 }
 
-chy_hresult chy_issue_prepare(struct chy_request *r, struct chy_settings *s)
-{
-    chy_hresult hr = chy_health_may_issue(r->ca, &r->err);
-    return hr == CHY_S_OK ? chy_issue_build(r, s->gn_flags, chy_now(r->ca->clock)) : hr;
-}
-
 /* Thread: writer. */
 static void intent_done(struct chy_write *w, void *arg)
 {

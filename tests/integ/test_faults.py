@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import daemon
@@ -186,12 +187,30 @@ class Storage(Served):
         self.assertEqual(d.ask("GET", "/api/v1/config/ClockSkewMinutes").json["value"], 10)
         self.check_healed(d, {})
 
+    def test_it_fails_while_the_policy_is_asked(self):
+        """Nothing is wrong with the request: it is not denied, and nothing of it is kept."""
+        d = self.begin(",".join(["intake.after_policy:1:sleep2000"] + ["store.commit_fails:%d:fail" % i for i in range(4, 16)]))
+        answers = []
+        submitted = threading.Thread(target=lambda: answers.append(d.submit(self.csr)))
+        submitted.start()
+        time.sleep(0.3)
+        json_body = {"Content-Type": "application/json"}
+        stored = [d.ask("PUT", "/api/v1/config/ClockSkewMinutes", '{"value":%d}' % (3 + i), json_body).status for i in range(3)]
+        self.assertIn(503, stored)
+        submitted.join()
+        self.assert_problem(answers[0], 503)
+        self.assertIn("the CA does not issue", answers[0].json["detail"])
+        self.assertTrue(until(lambda: self.ready(d), 30), d.stderr())
+        self.assertEqual(d.ask("GET", "/api/v1/requests").json["requests"], [])
+        self.check_healed(d, {})
+
 
 class FullDisk(Storage):
     """A file system of its own, filled to the last block."""
     test_commit_fails_at_each_point_of_a_request = None
     test_stopped_while_it_fails = None
     test_configuration_is_not_changed_while_it_fails = None
+    test_it_fails_while_the_policy_is_asked = None
 
     def folder(self):
         path = self.temp()
