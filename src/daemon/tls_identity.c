@@ -153,12 +153,15 @@ chy_hresult chy_tls_identity(struct chy_daemon *d, struct chy_err *err)
 static void *identity_main(void *arg)
 {
     struct chy_daemon *d = arg;
+    (void)CHY_FAULT("identity.before");
     if (chy_tls_identity(d, &d->identity_err) != CHY_S_OK) chy_net_stop(d->net, 0);
+    atomic_store(&d->service.settling, false);
     return NULL;
 }
 
 chy_hresult chy_tls_identity_apart(struct chy_daemon *d, struct chy_err *err)
 {
+    atomic_store(&d->service.settling, true);
     d->has_identity_thread = chy_thread_start(&d->identity_thread, "identity", identity_main, d);
     return d->has_identity_thread
                ? CHY_S_OK

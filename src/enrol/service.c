@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static const uint32_t everything = CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER |
                                    CHY_CA_ACCESS_AUDITOR | CHY_CA_ACCESS_OPERATOR |
@@ -85,6 +86,7 @@ struct chy_bound {
     struct chy_bound *next;
     struct chy_service *service;
     chy_handler handler;
+    bool changes;
 };
 
 struct deferred {
@@ -94,8 +96,15 @@ struct deferred {
 
 static void run_deferred(void *arg)
 {
+    enum { SETTLING_US = 200 };
     struct deferred *d = arg;
-    d->bound->handler(d->x, d->bound->service);
+    struct chy_service *s = d->bound->service;
+    /* Behind the others again: what it waits for may need this very worker. */
+    if (d->bound->changes && atomic_load(&s->settling)) {
+        usleep(SETTLING_US);
+        if (chy_workers_run(s->workers, run_deferred, d)) return;
+    }
+    d->bound->handler(d->x, s);
 }
 
 static void defer(struct chy_exchange *x, void *arg)
@@ -119,7 +128,7 @@ chy_hresult chy_service_route(struct chy_service *s, const struct chy_api_route 
     if (!r->blocks) return chy_net_route(s->net, r->method, path, max, r->handler, s, err);
     struct chy_bound *bound = chy_malloc(sizeof(*bound));
     if (!bound) return chy_fail_nomem(err, "route");
-    *bound = (struct chy_bound){s->bound, s, r->handler};
+    *bound = (struct chy_bound){s->bound, s, r->handler, strcmp(r->method, "GET") != 0};
     s->bound = bound;
     return chy_net_route(s->net, r->method, path, max, defer, bound, err);
 }

@@ -4,6 +4,8 @@
 #ifndef CHY_ENROL_SERVICE_H
 #define CHY_ENROL_SERVICE_H
 
+#include <stdatomic.h>
+
 #include "ca/ca.h"
 #include "net/net.h"
 
@@ -18,7 +20,10 @@ struct chy_service {
     struct chy_ca *ca[CHY_SERVICE_MAX_CAS]; /* the first is the default */
     size_t n_cas;
     uint32_t owner_uid; /* the daemon's user: may administer through the socket */
-    char token[65];     /* bearer token that may do everything; "" for none */
+    /* The daemon has something to ask of its own CA yet: what others change waits for it. Set
+     * before the loop runs. */
+    atomic_bool settling;
+    char token[65]; /* bearer token that may do everything; "" for none */
     const char *host;
     chy_time started;
 };

@@ -42,6 +42,13 @@ class ReadyLine(Case):
         self.assertEqual(d.submit(make_csr()).status, 201)
         self.assertEqual(d.stop(), "")  # stop() also finds standard output empty
 
+    def test_what_is_changed_at_once_does_not_cost_it_its_own_certificate(self):
+        d = self.start(env={"CHANCERY_FAULT": "identity.before:1:sleep300"})
+        d.policy("RequestDisposition", 0)
+        self.assertEqual(d.submit(make_csr()).status, 202)
+        run("curl", "-sf", "--cacert", d.info["ca_cert"], d.info["url"] + "/healthz")
+        d.stop()
+
     def test_folder_is_private(self):
         d = self.start()
         self.assertEqual(os.stat(d.dir).st_mode & 0o777, 0o700)
