@@ -5,9 +5,6 @@ target_link_libraries(chanceryd PRIVATE chy_admin chy_ocsp chy_flags)
 target_include_directories(chanceryd PRIVATE ${CHY_ROOTS}/daemon)
 target_compile_definitions(chanceryd PRIVATE CHY_MODULE_DIR="${CMAKE_INSTALL_FULL_LIBDIR}/chancery/modules"
   CHY_MODHOST="${CMAKE_INSTALL_FULL_LIBEXECDIR}/chancery/chancery-modhost")
-if(SYSTEMD_FOUND)
-  target_compile_definitions(chanceryd PRIVATE CHY_SYSTEMD=1)
-endif()
 # Modules are given tables, never symbols of ours.
 set_target_properties(chanceryd PROPERTIES ENABLE_EXPORTS OFF)
 

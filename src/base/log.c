@@ -4,15 +4,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/sys.h"
 #include "base/text.h"
-
-#ifdef CHY_SYSTEMD
-#include <systemd/sd-journal.h>
-#endif
 
 enum { LINE_MAX_LEN = 8192, MAX_FIELDS = 16 };
 
@@ -101,12 +98,9 @@ static void write_json(struct chy_buf *b, enum chy_log_level level, const char *
     chy_json_end(&j, '}');
 }
 
-#ifdef CHY_SYSTEMD
 static bool to_journal(enum chy_log_level level, const char *event, const struct field *f, size_t n)
 {
     static const int priority[] = {3, 4, 6, 7};
-    /* Where there is no journal sd_journal_sendv sends nothing and answers that all is well. */
-    if (access("/run/systemd/journal/socket", W_OK) != 0) return false;
     char text[MAX_FIELDS + 3][1024];
     struct iovec v[MAX_FIELDS + 3];
     size_t used = 0;
@@ -127,11 +121,10 @@ static bool to_journal(enum chy_log_level level, const char *event, const struct
     chy_buf_addf(&message, "MESSAGE=%s", event);
     add_fields(&message, f, n);
     v[used++] = (struct iovec){message.p, message.n};
-    bool sent = message.n && sd_journal_sendv(v, (int)used) == 0;
+    bool sent = message.n && chy_systemd_journal(v, (int)used);
     chy_buf_free(&message);
     return sent;
 }
-#endif
 
 void chy_log(enum chy_log_level level, const char *event, ...)
 {
@@ -147,9 +140,7 @@ void chy_log(enum chy_log_level level, const char *event, ...)
     }
     va_end(ap);
     int format = atomic_load(&log_format);
-#ifdef CHY_SYSTEMD
     if (format == CHY_LOG_FORMAT_JOURNAL && to_journal(level, event, f, n)) return;
-#endif
     struct chy_buf b;
     chy_buf_init(&b, LINE_MAX_LEN);
     if (format == CHY_LOG_FORMAT_JSON) {

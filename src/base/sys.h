@@ -55,6 +55,11 @@ void chy_dir_remove(const char *path);
 void chy_wipe(void *p, size_t n);
 bool chy_equal_secret(const void *a, const void *b, size_t n); /* constant time */
 
+/* ---- systemd, where it runs the process; false: it was not told ---- */
+struct iovec;
+bool chy_systemd_notify(const char *state);
+bool chy_systemd_journal(const struct iovec *v, int n);
+
 /* ---- log: one line per event, "event key=value", or JSON; the journal when started by systemd
  * ---- */
 enum chy_log_level {

@@ -15,19 +15,6 @@
 #include "key/key.h"
 #include "ocsp/ocsp.h"
 
-#ifdef CHY_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
-static void tell_systemd(const char *state)
-{
-#ifdef CHY_SYSTEMD
-    (void)sd_notify(0, state);
-#else
-    (void)state;
-#endif
-}
-
 /* Beside the program (build/…/bin and build/…/modules), or where it was installed. */
 static void find_module_dir(struct chy_options *o)
 {
@@ -142,7 +129,7 @@ static void on_stop(void *arg)
 {
     struct chy_daemon *d = arg;
     chy_log(CHY_LOG_LEVEL_INFO, "daemon.stopping", NULL);
-    tell_systemd("STOPPING=1");
+    (void)chy_systemd_notify("STOPPING=1");
     chy_net_stop(d->net, d->options->drain_s * 1000);
 }
 
@@ -227,7 +214,7 @@ static void end_identity(struct chy_daemon *d)
 chy_hresult chy_daemon_run(struct chy_daemon *d, struct chy_err *err)
 {
     chy_log(CHY_LOG_LEVEL_INFO, "daemon.ready", "socket", d->socket, "version", CHY_VERSION, NULL);
-    tell_systemd("READY=1");
+    (void)chy_systemd_notify("READY=1");
     chy_hresult hr = chy_net_run(d->net, err);
     end_identity(d);
     if (hr == CHY_S_OK && d->identity_err.code != CHY_S_OK) {
