@@ -344,15 +344,18 @@ chy_hresult chy_child_open(struct chy_instance *i, const char *module, const cha
         i->child = NULL;
         return hr;
     }
-    pthread_mutex_lock(&c->lock);
     i->class_name = chy_strdup(identity->class_name);
+    pthread_mutex_lock(&c->lock);
     i->late = identity->late;
     i->concurrent = identity->concurrent;
     chy_child_use(c, p, identity);
     p->users--;
     c->opened = true;
     pthread_mutex_unlock(&c->lock);
-    return i->class_name ? CHY_S_OK : chy_fail_nomem(err, "module");
+    if (i->class_name) return CHY_S_OK;
+    chy_child_free(c);
+    i->child = NULL;
+    return chy_fail_nomem(err, "module");
 }
 
 static bool is_there(const struct chy_child *c, const struct chy_process *which)
@@ -394,6 +397,7 @@ static chy_hresult bring_up_anew(struct chy_child *c, struct chy_file *f, struct
         return chy_wrap(err, "what runs stays as it is");
     chy_file_drop_copy(f);
     chy_identity_free(*identity);
+    *identity = NULL;
     chy_err_clear(err);
     hr = bring_up(c, f, p, identity, err);
     return hr == CHY_S_OK ? hr : chy_wrap(err, "what ran before is started again");

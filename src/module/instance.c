@@ -34,10 +34,22 @@ chy_hresult chy_modules_new(const struct chy_modules_config *config, struct chy_
     return CHY_S_OK;
 }
 
+static void hold_modules(struct chy_modules *ms, bool hold)
+{
+    pthread_mutex_lock(&ms->lock);
+    if (hold) {
+        ms->active++;
+    } else {
+        ms->active--;
+    }
+    pthread_mutex_unlock(&ms->lock);
+}
+
 void chy_modules_free(struct chy_modules *ms)
 {
     atomic_store(&ms->closed, true);
-    if (!chy_deadlines_stop(ms)) return; /* left to the thread that is stuck in a module */
+    chy_modules_watch_children(ms, NULL, NULL); /* of an instance that is left to its thread */
+    if (!chy_deadlines_stop(ms)) return;        /* left to the thread that is stuck in a module */
     while (ms->libraries) {
         struct chy_library *next = ms->libraries->next;
         chy_free(ms->libraries->path);
@@ -228,11 +240,19 @@ chy_hresult chy_exit_open_at(struct chy_modules *ms, const char *module, const c
 
 chy_hresult chy_instance_reload(struct chy_instance *i, struct chy_err *err)
 {
-    if (i->child) return chy_child_reload(i->child, err);
-    return chy_fail(err, CHY_E_NOTIMPL,
-                    "module %s runs in the daemon: its settings were read again, and new code "
-                    "needs a restart, or Modules/%s/Host = process",
-                    i->name, i->name);
+    if (!i->child) {
+        return chy_fail(err, CHY_E_NOTIMPL,
+                        "module %s runs in the daemon: its settings were read again, and new code "
+                        "needs a restart, or Modules/%s/Host = process",
+                        i->name, i->name);
+    }
+    /* As a call: what it uses is left to it where the end comes first. */
+    atomic_fetch_add(&i->running, 1);
+    hold_modules(i->ms, true);
+    chy_hresult hr = chy_child_reload(i->child, err);
+    hold_modules(i->ms, false);
+    atomic_fetch_sub(&i->running, 1);
+    return hr;
 }
 
 void chy_modules_settings_changed(struct chy_modules *ms)

@@ -14,10 +14,10 @@
 
 enum {
     LOG_FD = 1,
-    FAR = 64, /* where no descriptor of a child stands */
-    SIDE_TIMEOUT_S = 2,
+    FAR = 64,         /* where no descriptor of a child stands */
     START_MS = 10000, /* at least, for a process to come up: the machine may be busy */
     LINES_PER_WINDOW = 500,
+    BLOCKS_AT_ONCE = 32, /* more than a pipe holds, unless somebody goes on writing */
     LINE_WINDOW_US = 10000000
 };
 
@@ -55,13 +55,6 @@ static bool open_lane(struct chy_process *p, struct chy_lane *l, int number)
     return chy_lane_init(l, ours, CHY_FRAME_TO_CHILD_MAX);
 }
 
-static void time_out(int fd, unsigned ms)
-{
-    struct timeval t = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
-}
-
 static bool open_all(struct chy_process *p, const struct chy_file *f)
 {
     int fd[2];
@@ -73,9 +66,6 @@ static bool open_all(struct chy_process *p, const struct chy_file *f)
     if (p->give[LOG_FD] < 0 || p->give[CHY_FD_MODULE] < 0) return false;
     if (!open_lane(p, &p->control, CHY_FD_CONTROL) || !open_lane(p, &p->side, CHY_FD_SIDE))
         return false;
-    unsigned ms = p->child->instance->deadline_ms;
-    time_out(p->control.fd, ms > START_MS ? ms : START_MS);
-    time_out(p->side.fd, SIDE_TIMEOUT_S * 1000);
     long cpus = sysconf(_SC_NPROCESSORS_ONLN) + 1;
     size_t want = cpus < 2 ? 2 : cpus > CHY_LANES_MAX ? CHY_LANES_MAX : (size_t)cpus;
     while (p->n_seats < want) {
@@ -176,13 +166,18 @@ void chy_process_dismiss(struct chy_process *p)
 void chy_process_reap(struct chy_process *p)
 {
     siginfo_t si = {0};
-    if (p->ended || waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED) != 0) return;
+    if (p->ended) return;
+    /* Where SIGCHLD is ignored, as some leave it to their children, the system keeps no status. */
+    bool told = waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED) == 0;
+    if (!told && errno != ECHILD) return;
     p->ended = true;
     for (size_t i = 0; i < p->n_seats; i++)
         shut(p->seat[i].lane.fd);
     shut(p->control.fd);
     if (p->why[0]) {
         snprintf(p->end, sizeof(p->end), "%s", p->why);
+    } else if (!told) {
+        snprintf(p->end, sizeof(p->end), "it ended");
     } else if (si.si_code == CLD_EXITED) {
         snprintf(p->end, sizeof(p->end), "it ended itself with status %d", si.si_status);
     } else {
@@ -232,8 +227,10 @@ static void say(struct chy_process *p)
 void chy_process_pump(struct chy_process *p)
 {
     char block[4096];
-    ssize_t n;
-    while ((n = read(p->log_fd, block, sizeof(block))) > 0) {
+    ssize_t n = 1;
+    /* One that never ends talking must not keep the supervisor from ending it. */
+    for (unsigned i = 0; i < BLOCKS_AT_ONCE && (n = read(p->log_fd, block, sizeof(block))) > 0;
+         i++) {
         for (ssize_t k = 0; k < n; k++) {
             bool ends = block[k] == '\n';
             if (!ends && block[k]) p->line[p->n_line++] = block[k];
@@ -304,6 +301,8 @@ static chy_hresult hear(struct chy_process *p, struct chy_ready *r, struct chy_e
 {
     enum chy_frame kind = CHY_FRAME_START;
     struct chy_wire_in in = {NULL, NULL, true};
+    unsigned ms = p->child->instance->deadline_ms;
+    chy_lane_within(&p->control, ms > START_MS ? ms : START_MS);
     if (!chy_frame_recv(&p->control, 1 << 16, &kind, &in)) {
         return chy_fail(err, CHY_RPC_E_SERVERFAULT, "%s",
                         errno == EAGAIN ? "its child process is not up within its deadline"
@@ -324,6 +323,7 @@ chy_hresult chy_process_greet(struct chy_process *p, const struct chy_file *f,
 {
     struct chy_ready r = {0};
     put_start(p, f);
+    chy_lane_within(&p->control, START_MS);
     if (!chy_frame_send(&p->control, CHY_FRAME_START))
         return chy_fail_errno(err, "its child process");
     chy_hresult hr = hear(p, &r, err);

@@ -9,7 +9,13 @@
 
 #include "module/internal.h"
 
-enum { WATCHED = 8, GRACE_US = 1000000, FIRST_PAUSE_MS = 100, LAST_PAUSE_MS = 30000 };
+enum {
+    WATCHED = 8,
+    SIDE_MS = 2000,
+    GRACE_US = 1000000,
+    FIRST_PAUSE_MS = 100,
+    LAST_PAUSE_MS = 30000
+};
 
 static int64_t now_of(const struct chy_child *c)
 {
@@ -64,14 +70,30 @@ void chy_child_failed(struct chy_child *c, struct chy_process *p)
     failed_once_more(c, p->end[0] ? p->end : p->why);
 }
 
+/* One for each file, the newest in front: processes come and go for as long as the daemon runs. */
+static void keep_identity(struct chy_child *c, struct chy_identity *identity)
+{
+    struct chy_identity **at = &c->identity;
+    while (*at && (memcmp((*at)->sha256, identity->sha256, sizeof(identity->sha256)) != 0 ||
+                   strcmp((*at)->path, identity->path) != 0))
+        at = &(*at)->next;
+    if (*at) {
+        struct chy_identity *known = *at;
+        *at = known->next;
+        chy_identity_free(identity);
+        identity = known;
+    }
+    identity->next = c->identity;
+    c->identity = identity;
+}
+
 void chy_child_use(struct chy_child *c, struct chy_process *p, struct chy_identity *identity)
 {
     struct chy_process *old = c->now;
     if (old && old != p) old->meant = true;
     c->now = p;
     c->state = CHY_CHILD_UP;
-    identity->next = c->identity;
-    c->identity = identity;
+    keep_identity(c, identity);
     c->tell = true;
     if (p->ended || p->killed) { /* already */
         p->failed = false;
@@ -258,8 +280,11 @@ static bool serve_side(struct chy_instance *i, struct chy_process *p)
     struct chy_question q;
     struct chy_reply reply;
     errno = 0;
-    pthread_mutex_lock(&p->child->lock); /* by now the instance has its name */
+    pthread_mutex_lock(&p->child->lock);
+    bool named = i->location != NULL;
     pthread_mutex_unlock(&p->child->lock);
+    if (!named) return false; /* there are no settings of a module that is not known yet */
+    chy_lane_within(&p->side, SIDE_MS);
     if (!chy_frame_recv(&p->side, CHY_FRAME_FROM_CHILD_MAX, &kind, &in) || kind != CHY_FRAME_ASK)
         return false;
     chy_get_question(&in, &q);

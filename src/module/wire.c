@@ -2,6 +2,7 @@
 #include "module/wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -178,6 +179,32 @@ void chy_lane_fini(struct chy_lane *l)
     chy_buf_free(&l->out);
 }
 
+void chy_lane_within(struct chy_lane *l, unsigned ms)
+{
+    l->until = chy_monotonic(&chy_system_clock) + (int64_t)ms * 1000;
+}
+
+/* Not a timeout of the socket: that begins anew with each octet. */
+static bool ready(const struct chy_lane *l, short events)
+{
+    while (l->until) {
+        struct pollfd p = {l->fd, events, 0};
+        int64_t left = l->until - chy_monotonic(&chy_system_clock);
+        int n = left > 0 ? poll(&p, 1, (int)(left / 1000 + 1)) : 0;
+        if (n > 0) return true;
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = EAGAIN;
+        return false;
+    }
+    return true;
+}
+
+/* Whether to go on after a transfer that moved nothing. */
+static bool again(const struct chy_lane *l)
+{
+    return errno == EINTR || (l->until && errno == EAGAIN);
+}
+
 void chy_frame_begin(struct chy_lane *l)
 {
     if (l->out.cap > KEEP_MAX) { /* a long one is the exception */
@@ -197,9 +224,11 @@ bool chy_frame_send(struct chy_lane *l, enum chy_frame kind)
     }
     uint32_t head[2] = {(uint32_t)kind, (uint32_t)(l->out.n - CHY_FRAME_HEAD)};
     memcpy(l->out.p, head, sizeof(head));
+    int flags = MSG_NOSIGNAL | (l->until ? MSG_DONTWAIT : 0);
     for (size_t at = 0; at < l->out.n;) {
-        ssize_t n = send(l->fd, l->out.p + at, l->out.n - at, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
+        if (!ready(l, POLLOUT)) return false;
+        ssize_t n = send(l->fd, l->out.p + at, l->out.n - at, flags);
+        if (n < 0 && again(l)) continue;
         if (n <= 0) return false;
         at += (size_t)n;
     }
@@ -219,8 +248,9 @@ static bool room(struct chy_lane *l, size_t n)
 static bool fill(struct chy_lane *l, size_t want)
 {
     while (l->n_in < want) {
-        ssize_t n = recv(l->fd, l->in + l->n_in, l->cap_in - l->n_in, 0);
-        if (n < 0 && errno == EINTR) continue;
+        if (!ready(l, POLLIN)) return false;
+        ssize_t n = recv(l->fd, l->in + l->n_in, l->cap_in - l->n_in, l->until ? MSG_DONTWAIT : 0);
+        if (n < 0 && again(l)) continue;
         if (n == 0) errno = ECONNRESET;
         if (n <= 0) return false;
         l->n_in += (size_t)n;

@@ -57,12 +57,15 @@ bool chy_get_variant(struct chy_wire_in *in, chy_variant *out); /* own; false: n
 /* ---- lanes ---- */
 struct chy_lane {
     int fd;
+    int64_t until; /* monotonic, us; 0: somebody shuts it down where it takes too long */
     uint8_t *in;
     size_t n_in, cap_in;
     struct chy_buf out;
 };
 bool chy_lane_init(struct chy_lane *l, int fd, size_t out_max);
 void chy_lane_fini(struct chy_lane *l); /* closes the descriptor */
+/* From now on its frames have so long, all together: then they fail with EAGAIN. */
+void chy_lane_within(struct chy_lane *l, unsigned ms);
 void chy_frame_begin(struct chy_lane *l);
 /* False with errno: the other side is gone, or does not read. */
 bool chy_frame_send(struct chy_lane *l, enum chy_frame kind);

@@ -14,15 +14,20 @@ endforeach()
 add_library(module-stranger MODULE ${module_tests}/stranger.c)
 set_target_properties(module-stranger PROPERTIES PREFIX "" OUTPUT_NAME stranger
   LIBRARY_OUTPUT_DIRECTORY ${module_probes})
+add_library(module-wild MODULE ${module_tests}/wild.c)
+target_include_directories(module-wild PRIVATE ${CMAKE_SOURCE_DIR}/include)
+target_link_libraries(module-wild PRIVATE chy_flags Threads::Threads)
+set_target_properties(module-wild PROPERTIES PREFIX "" OUTPUT_NAME wild
+  LIBRARY_OUTPUT_DIRECTORY ${module_probes})
 
 function(module_test name)
   add_executable(module_${name} ${module_tests}/${name}.c ${module_tests}/engine.c)
   target_compile_definitions(module_${name} PRIVATE PROBES="${module_probes}"
     MODHOST="${CMAKE_BINARY_DIR}/bin/chancery-modhost" RECORDS="${module_tests}")
   target_link_libraries(module_${name} PRIVATE chy_module chy_flags PkgConfig::CMOCKA)
-  add_dependencies(module_${name} module-probe module-probe-two module-stranger chancery-modhost)
+  add_dependencies(module_${name} module-probe module-probe-two module-stranger module-wild chancery-modhost)
 endfunction()
-foreach(name test_callbacks test_calls test_deadlines test_load)
+foreach(name test_callbacks test_calls test_child test_deadlines test_load)
   module_test(${name})
   add_test(NAME module/${name} COMMAND module_${name})
   set_tests_properties(module/${name} PROPERTIES TIMEOUT 120)
