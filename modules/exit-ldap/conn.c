@@ -137,6 +137,11 @@ static void warn_of(struct conn *c, const char *uri)
     c->host->vt->log(c->host->self, CHY_LOG_WARNING, text);
 }
 
+static void next_server(struct conn *c)
+{
+    c->at = (c->at + 1) % c->s->uri.n;
+}
+
 /* Begins with the server that was good last time. */
 static int open_any(struct conn *c)
 {
@@ -146,7 +151,7 @@ static int open_any(struct conn *c)
         if (rc == LDAP_SUCCESS) return rc;
         warn_of(c, c->s->uri.v[c->at]);
         conn_close(c);
-        c->at = (c->at + 1) % c->s->uri.n;
+        next_server(c);
     }
     return rc;
 }
@@ -175,11 +180,14 @@ static int run(struct conn *c, struct op *op)
         bool kept = c->ld != NULL;
         rc = kept ? LDAP_SUCCESS : open_any(c);
         if (rc != LDAP_SUCCESS) return rc;
-        rc = set_limits(c, op->values ? VALUE_MOST : ANSWER_MOST) ? op->make(c, op) : LDAP_TIMEOUT;
+        bool time = set_limits(c, op->values ? VALUE_MOST : ANSWER_MOST);
+        rc = time ? op->make(c, op) : LDAP_TIMEOUT;
         if (rc == LDAP_SUCCESS) return rc;
         explain(c, rc);
         /* An answer that comes too late would be taken for that of the next operation. */
         if (is_gone(rc) || rc < 0) conn_close(c);
+        /* One that takes connections and nothing else would hide those behind it for ever. */
+        if (time && (rc == LDAP_TIMEOUT || (!kept && is_gone(rc)))) next_server(c);
         if (!kept) break;
     }
     return rc;

@@ -213,12 +213,15 @@ void add_escaped(struct kit_text *out, const char *p, size_t n, enum escape esca
     }
 }
 
-/* The first GeneralName of the kind (RFC 5280 4.2.1.6). */
+/* The first GeneralName of the kind (RFC 5280 4.2.1.6). What is switched off was only asked for: it
+ * is not in the certificate, and whose entry it names is for nobody to believe. */
 static chy_hresult alt_name(const struct source *from, int tag, char *out, size_t size)
 {
     chy_bytes san;
-    chy_hresult hr = chy_extension_bytes(from->task, "2.5.29.17", &san, NULL);
+    chy_long flags = 0;
+    chy_hresult hr = chy_extension_bytes(from->task, "2.5.29.17", &san, &flags);
     if (CHY_FAILED(hr)) return hr;
+    if (flags & CHY_EXTENSION_DISABLE_FLAG) san.n = 0;
     struct der at = {san.p, san.n}, list = {0}, name;
     uint8_t found = 0;
     hr = CHY_CERTSRV_E_PROPERTY_EMPTY;

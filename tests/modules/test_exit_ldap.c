@@ -417,6 +417,22 @@ static void names_come_from_all_over(void **state)
     }
 }
 
+/* A requester who asks for another's name without getting it gets no place in their entry. */
+static void what_was_only_asked_for_names_nobody(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {"(mail=%{SAN.email})", "(host=%{SAN.dns})",
+                                           "(uri=%{SAN.uri})"};
+    give_cert("mallory");
+    fake_san(&fake.request[0], FROM_REQUEST, "email:chief@b.test dns:a.test uri:x://chief");
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        by_filter(patterns[i]);
+        assert_int_equal(issued(), CHY_CERTSRV_E_PROPERTY_EMPTY);
+        assert_said("has no value: no certificate is published");
+        assert_null(strstr(fake.log, "chief"));
+    }
+}
+
 static void a_subject_is_a_name(void **state)
 {
     (void)state;
@@ -489,22 +505,54 @@ static void a_revoked_one_is_not_added(void **state)
     assert_int_equal(issued(), NO_SERVER);
 }
 
-/* A server that takes connections and never says a word. */
-static void nobody_is_waited_for_longer_than_there_is_time(void **state)
+/* Takes connections and never says a word. */
+static int listen_only(int *port)
 {
-    (void)state;
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof a;
-    char uri[64];
-    struct timespec before, after;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(listen(fd, 8), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+/* Where nothing is said before the first operation, only that one tells a dead server. */
+static void a_silent_server_does_not_hide_the_next(void **state)
+{
+    (void)state;
+    char uris[100];
+    chy_long mask;
+    int port, fd = listen_only(&port);
+    give_cert("ann");
+    by_name("cn=%{CommonName}");
+    snprintf(uris, sizeof uris, "ldap://127.0.0.1:%d," NOWHERE, port);
+    fake_set_list("URI", uris);
+    fake_set_long("StartTLS", 0);
+    fake_set_long("RequireTLS", 0);
+    fake_set_long("Timeout", 1);
+    chy_object o = fake_create("exit-ldap", "ExitLDAP.Exit");
+    const chy_exit_vtbl *e = fake_exit_table(&o);
+    assert_int_equal(e->initialize(o.self, "c", &mask), CHY_S_OK);
+    assert_true(CHY_FAILED(e->notify(o.self, CHY_EXITEVENT_CERTISSUED, 1)));
+    assert_null(strstr(fake.log, NOWHERE));
+    assert_true(CHY_FAILED(e->notify(o.self, CHY_EXITEVENT_CERTISSUED, 1)));
+    assert_said(NOWHERE " cannot be used");
+    e->release(o.self);
+    close(fd);
+}
+
+static void nobody_is_waited_for_longer_than_there_is_time(void **state)
+{
+    (void)state;
+    char uri[64];
+    struct timespec before, after;
+    int port, fd = listen_only(&port);
     give_cert("ann");
     for (int tls = 0; tls < 2; tls++) {
-        snprintf(uri, sizeof uri, "%s://127.0.0.1:%d", tls ? "ldaps" : "ldap", ntohs(a.sin_port));
+        snprintf(uri, sizeof uri, "%s://127.0.0.1:%d", tls ? "ldaps" : "ldap", port);
         by_name("cn=%{CommonName}");
         fake_set_text("URI", uri);
         fake.time_left = 1200; /* some is spared for the way back */
@@ -581,10 +629,12 @@ int main(void)
                                        T(nothing_ends_a_value_of_a_filter),
                                        T(what_has_no_value_names_nothing),
                                        T(names_come_from_all_over),
+                                       T(what_was_only_asked_for_names_nobody),
                                        T(a_subject_is_a_name),
                                        T(what_is_no_certificate_goes_nowhere),
                                        T(a_resolver_that_hangs_is_left_behind),
                                        T(a_revoked_one_is_not_added),
+                                       T(a_silent_server_does_not_hide_the_next),
                                        T(nobody_is_waited_for_longer_than_there_is_time),
                                        T(entries_of_a_ca)};
     return cmocka_run_group_tests(tests, NULL, NULL);
