@@ -123,8 +123,12 @@ static void watch(const struct kit_process *p, pid_t pid, int *fd, struct kit_te
     }
     kill(-pid, SIGKILL); /* and what it left behind */
     drain(*fd, output, p->output_max);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    pid_t waited;
+    while ((waited = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
     }
+    /* POSIX.1-2017 2.4.3: where SIGCHLD is ignored, nobody is told the status. */
+    out->unknown = waited != pid;
+    if (out->unknown) return;
     if (WIFEXITED(status)) out->status = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) out->signal = WTERMSIG(status);
 }
@@ -159,6 +163,10 @@ void kit_process_text(const struct kit_ended *e, const struct kit_text *output, 
         snprintf(text, sizeof text, "could not be started: %s", strerrordesc_np(e->error));
     else if (e->late)
         snprintf(text, sizeof text, "took longer than it may and was killed");
+    else if (e->unknown)
+        snprintf(text, sizeof text,
+                 "ended, but not known how: do not start the daemon with "
+                 "SIGCHLD ignored");
     else if (e->signal)
         snprintf(text, sizeof text, "was ended by signal %d", e->signal);
     else

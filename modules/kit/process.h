@@ -15,10 +15,11 @@ struct kit_process {
 
 /* How it ended. */
 struct kit_ended {
-    int error;  /* errno: it could not be started */
-    int status; /* exit status, where it exited by itself; else -1 */
-    int signal; /* the signal that ended it, or 0 */
-    bool late;  /* it was killed because its time was over */
+    int error;    /* errno: it could not be started */
+    int status;   /* exit status, where it exited by itself; else -1 */
+    int signal;   /* the signal that ended it, or 0 */
+    bool late;    /* it was killed because its time was over */
+    bool unknown; /* somebody else took how it ended: that counts as a failure */
 };
 
 /* Waits for its end. True: it exited with status 0 in time. What it wrote is added to `output`,

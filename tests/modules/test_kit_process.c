@@ -131,6 +131,20 @@ static void what_is_left_behind_is_killed(void **state)
     kit_text_free(&said);
 }
 
+/* A daemon whose parent ignores SIGCHLD does so, too, and is told of no end. */
+static void an_end_that_nobody_told_is_no_success(void **state)
+{
+    (void)state;
+    void (*was)(int) = signal(SIGCHLD, SIG_IGN);
+    bool failing = run("exit 3"), fine = run("exit 0");
+    signal(SIGCHLD, was);
+    kit_text_free(&said);
+    assert_false(failing);
+    assert_false(fine);
+    assert_string_equal(told(),
+                        "ended, but not known how: do not start the daemon with SIGCHLD ignored");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +153,7 @@ int main(void)
         cmocka_unit_test(nothing_is_inherited),
         cmocka_unit_test(what_takes_too_long_is_killed_with_its_children),
         cmocka_unit_test(what_is_left_behind_is_killed),
+        cmocka_unit_test(an_end_that_nobody_told_is_no_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
