@@ -112,11 +112,19 @@ chy_hresult publish_crls(struct job *j)
     return hr;
 }
 
-/* What is there already is left alone: new CRLs come often, a new certificate of the CA seldom. */
+static bool comes_again(const struct job *j)
+{
+    chy_long attempt = 0;
+    return kit_ca_long(j->host, &j->cb, "EventAttempt", &attempt) == CHY_S_OK && attempt > 1;
+}
+
+/* What is there already is left alone: new CRLs come often, a new certificate of the CA seldom. Not
+ * so when the event comes again: the command may still have to be told of it. */
 static chy_hresult write_if_new(struct job *j, const struct ca_name *name, const struct kit_text *t)
 {
     struct kit_text old = {.n = 0};
     if (name->full) return CHY_E_INVALIDARG;
+    if (comes_again(j)) return write_file(j, j->s->ca_folder, name->text, t);
     chy_hresult hr = read_file(j->s->ca_folder, name->text, &old);
     bool same = hr == CHY_S_OK && old.n == t->n && (!t->n || memcmp(old.p, t->p, t->n) == 0);
     kit_text_free(&old);

@@ -144,6 +144,27 @@ static void its_failure_is_the_events(void **state)
     assert_string_equal(content(log_file), "once\nonce\n");
 }
 
+/* A certificate of the CA that was written before its command failed is told of when the event
+ * comes again, though nothing about the file is new by then. */
+static void its_failure_is_that_of_a_certificate_of_the_ca(void **state)
+{
+    (void)state;
+    char expected[300];
+    fake_ca("CertCount", "1");
+    fake_ca("RawCACertificate.0", "root");
+    fake_ca("SanitizedCAName", "Test CA");
+    fake_ca("EventAttempt", "1");
+    fake_set_text("CACertDirectory", folder);
+    command("echo \"$CHANCERY_FILES\" >>\"$1\"; [ $(wc -l <\"$1\") = 2 ]");
+    assert_int_equal(notify(CHY_EXITEVENT_CRLISSUED, 0), CHY_E_FAIL);
+    fake_ca("EventAttempt", "2");
+    assert_int_equal(notify(CHY_EXITEVENT_CRLISSUED, 0), CHY_S_OK);
+    fake_ca("EventAttempt", "1"); /* of the next event, which finds nothing to do */
+    assert_int_equal(notify(CHY_EXITEVENT_CRLISSUED, 0), CHY_S_OK);
+    snprintf(expected, sizeof expected, "%s/Test CA.crt\n%s/Test CA.crt\n", folder, folder);
+    assert_string_equal(content(log_file), expected);
+}
+
 static double clock_now(void)
 {
     struct timespec t;
@@ -250,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_learns_what_was_published, reset, tidy),
         cmocka_unit_test_setup_teardown(it_follows_crls, reset, tidy),
         cmocka_unit_test_setup_teardown(its_failure_is_the_events, reset, tidy),
+        cmocka_unit_test_setup_teardown(its_failure_is_that_of_a_certificate_of_the_ca, reset,
+                                        tidy),
         cmocka_unit_test_setup_teardown(it_ends_in_time, reset, tidy),
         cmocka_unit_test_setup_teardown(not_without_a_file, reset, tidy),
         cmocka_unit_test_setup_teardown(programs_that_are_refused, reset, tidy),
