@@ -20,12 +20,13 @@ static void pass(const struct gate *g, bool own_words, const struct addresses *f
     }
 }
 
-/* "a@x.test, b@x.test" */
+/* "a@x.test, b@x.test"; a part of the subject that stands there several times comes as lines. */
 static void find_in_text(const char *text, struct addresses *found)
 {
-    for (text += strspn(text, ", ;\t"); *text; text += strspn(text, ", ;\t")) {
+    static const char separators[] = ", ;\t\r\n";
+    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
         struct address one = {.mail = ""};
-        size_t n = strcspn(text, ", ;\t");
+        size_t n = strcspn(text, separators);
         if (n < sizeof one.mail) memcpy(one.mail, text, n);
         if (address_is_valid(one.mail)) (void)addresses_add(found, &one);
         text += n;

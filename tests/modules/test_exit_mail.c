@@ -155,6 +155,8 @@ static void recipients(void **state)
     assert_string_equal(whom(CHY_EXITEVENT_CERTDENIED), "ops@x.test boss@x.test ");
     fake_set_list("Issued/To", "%Attribute.Contact,%EMail");
     assert_string_equal(whom(CHY_EXITEVENT_CERTISSUED), "holder@example.test ");
+    set_property("EMail", "one@example.test\ntwo@example.test"); /* of a subject with both */
+    assert_string_equal(whom(CHY_EXITEVENT_CERTISSUED), "one@example.test two@example.test ");
 }
 
 static void twenty_recipients_at_most(void **state)
