@@ -117,6 +117,7 @@ static bool all_listed(struct kit_der list, const struct texts *t)
     return true;
 }
 
+/* RFC 5280 4.2.1.12: anyExtendedKeyUsage stands for the purposes that are denied, too. */
 static void check_purposes(struct work *w, const struct rules *r, struct kit_der list)
 {
     const chy_hresult code = CHY_CERTSRV_E_UNSUPPORTED_CERT_TYPE;
@@ -125,6 +126,9 @@ static void check_purposes(struct work *w, const struct rules *r, struct kit_der
                "there is no extended key usage, which stands for every purpose");
     else if (r->eku_allow.given && !all_listed(list, &r->eku_allow))
         broken(w, r, code, "Eku/Allow", "an extended key usage is not listed");
+    if (r->eku_deny.given && has_purpose(list, "2.5.29.37.0"))
+        broken(w, r, code, "Eku/Deny",
+               "extended key usage 2.5.29.37.0 stands for every purpose, also those denied");
     for (size_t i = 0; i < r->eku_deny.n; i++)
         if (has_purpose(list, r->eku_deny.v[i]))
             broken(w, r, code, "Eku/Deny", "extended key usage %.80s is denied", r->eku_deny.v[i]);
