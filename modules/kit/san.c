@@ -6,6 +6,8 @@
 
 static const uint8_t upn_oid[] = {0x2b, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3};
 
+#define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -45,7 +47,8 @@ const char *kit_domain_of(unsigned type, char *s)
     char *at = strrchr(host, '@');
     if (at || host[0] == '[') return "";
     host[strcspn(host, ":")] = 0;
-    return host;
+    /* Of "evil.test\\.good.test" and "evil.test%2f.good.test" readers make different hosts. */
+    return host[strspn(host, HOST_CHARACTERS)] ? "" : host;
 }
 
 static bool text_of(struct kit_der v, char *out, size_t size)
