@@ -125,6 +125,16 @@ void kit_add_html(struct kit_text *t, const char *s, size_t n)
     }
 }
 
+char *kit_utf8(char *s)
+{
+    size_t n = strlen(s), len;
+    for (size_t i = 0; i < n; i += len ? len : 1) {
+        len = utf8_at((const uint8_t *)s + i, n - i);
+        if (!len) s[i] = '?';
+    }
+    return s;
+}
+
 const char *kit_text_cstr(struct kit_text *t)
 {
     if (!room(t, 1)) return NULL;

@@ -25,6 +25,9 @@ void kit_add_json(struct kit_text *t, const char *s, size_t n);
 /* Text of an HTML page or of a quoted attribute in it, on one line; what is no UTF-8 becomes
  * U+FFFD. */
 void kit_add_html(struct kit_text *t, const char *s, size_t n);
+/* In place: what is no UTF-8, as a character that was cut, becomes '?'. The host takes no message
+ * that has such. */
+char *kit_utf8(char *s);
 /* NUL-ended; NULL when memory failed. Its own until the next call. */
 const char *kit_text_cstr(struct kit_text *t);
 void kit_text_free(struct kit_text *t);

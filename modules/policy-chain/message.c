@@ -41,7 +41,7 @@ chy_hresult message_add(struct member *m, chy_long context, const char *text)
     chy_hresult hr = !r ? CHY_E_HANDLE : !copy ? CHY_E_OUTOFMEMORY : CHY_S_OK;
     if (copy) {
         free(r->said[m->index]);
-        r->said[m->index] = copy;
+        r->said[m->index] = kit_utf8(copy); /* what one says must not cost the words of others */
         hr = tell(c, r, m->index);
     }
     pthread_mutex_unlock(&c->lock);

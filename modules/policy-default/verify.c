@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kit/text.h"
 #include "policy.h"
 
 chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
@@ -12,7 +13,7 @@ chy_hresult deny(struct work *w, chy_hresult code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    w->host->vt->set_message(w->host->self, w->context, text);
+    w->host->vt->set_message(w->host->self, w->context, kit_utf8(text));
     return code;
 }
 
@@ -23,7 +24,7 @@ void note(struct work *w, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    w->host->vt->set_message(w->host->self, w->context, text);
+    w->host->vt->set_message(w->host->self, w->context, kit_utf8(text));
 }
 
 chy_hresult attribute(struct work *w, const char *name, char **out)

@@ -195,7 +195,7 @@ static void tell(struct work *w, const char *lead, const struct kit_text *t)
     while (cut && n && ((unsigned char)t->p[n] & 0xc0) == 0x80) /* not inside of a character */
         n--;
     snprintf(text, sizeof text, "%s%.*s%s", lead, (int)n, t->p, cut ? "…" : "");
-    (void)w->host->vt->set_message(w->host->self, w->context, text);
+    (void)w->host->vt->set_message(w->host->self, w->context, kit_utf8(text));
 }
 
 static void log_all(struct work *w, chy_long severity, const char *what, struct kit_text *t)
@@ -241,7 +241,7 @@ static chy_hresult without_rules(struct work *w, chy_long *disposition)
              "there are no rules for profile \"%s\": set Rules/%s/… or Rules/*/…, or NoRules to "
              "pass",
              w->profile, w->profile[0] ? w->profile : "*");
-    return deny(w, CHY_CERTSRV_E_TEMPLATE_DENIED, text, disposition);
+    return deny(w, CHY_CERTSRV_E_TEMPLATE_DENIED, kit_utf8(text), disposition);
 }
 
 static chy_hresult judge(struct work *w, chy_long *disposition)

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <locale.h>
 #include <pthread.h>
 #include <strings.h>
+#include <wchar.h>
 
 struct fake fake;
 
@@ -108,9 +110,23 @@ static chy_hresult time_left(void *h, chy_long *ms)
     return CHY_S_OK;
 }
 
+static bool is_utf8(const char *text)
+{
+    static const char none[] = "";
+    wchar_t wide[2000];
+    const char *at = text ? text : none;
+    mbstate_t state = {0};
+    locale_t c = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), was = uselocale(c);
+    size_t n = mbsrtowcs(wide, &at, sizeof wide / sizeof wide[0], &state);
+    uselocale(was);
+    freelocale(c);
+    return n != (size_t)-1;
+}
+
 static chy_hresult set_message(void *h, chy_long context, const char *text)
 {
     (void)h;
+    if (!is_utf8(text)) return CHY_E_INVALIDARG; /* as the engine does */
     snprintf(fake.request[context - 1].message, sizeof fake.request[0].message, "%s", text);
     return CHY_S_OK;
 }

@@ -46,6 +46,24 @@ static void test_json_is_never_broken_out_of(void **state)
     }
 }
 
+static void test_what_is_no_utf8_is_marked(void **state)
+{
+    (void)state;
+    static const char *const t[][2] = {
+        {"", ""},
+        {"plain\n\"", "plain\n\""},
+        {"\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\x91", "\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\x91"},
+        {"cut \xe2\x82", "cut ??"},
+        {"\xff\xc0\x80 \xed\xa0\x80!", "??"
+                                       "? ??"
+                                       "?!"}};
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", t[i][0]);
+        assert_string_equal(kit_utf8(text), t[i][1]);
+    }
+}
+
 static void test_html_is_never_broken_out_of(void **state)
 {
     static const char in[] = "<a b='\"&c'>\n\x7f\xff\xe2\x82\xac";
@@ -198,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64_and_pem),
                                        cmocka_unit_test(test_json_is_never_broken_out_of),
                                        cmocka_unit_test(test_html_is_never_broken_out_of),
+                                       cmocka_unit_test(test_what_is_no_utf8_is_marked),
                                        cmocka_unit_test(test_each_kind_is_read),
                                        cmocka_unit_test(test_a_bad_value_is_named),
                                        cmocka_unit_test(test_sha256),

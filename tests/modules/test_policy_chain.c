@@ -133,6 +133,9 @@ static void messages_carry_names_and_who_decides_comes_first(void **state)
     fake_set_text("chain-direct/Say", "cut to 30 days");
     fake_set_text("chain-other/Say", "fine");
     decides(CHY_S_OK, CHY_VR_INSTANT_OK, "chain-other: fine; chain-direct: cut to 30 days");
+    fake_set_text("chain-direct/Say", "cut in \xc3"); /* is no UTF-8, and costs nobody's words */
+    decides(CHY_S_OK, CHY_VR_INSTANT_OK, "chain-other: fine; chain-direct: cut in ?");
+    fake_set_text("chain-direct/Say", "cut to 30 days");
     fake_unset("chain-other/Say");
     decides(CHY_S_OK, CHY_VR_INSTANT_OK, "chain-direct: cut to 30 days");
     answer("chain-other", CHY_VR_INSTANT_BAD);

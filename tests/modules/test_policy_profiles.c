@@ -248,6 +248,11 @@ static void choosing_the_profile(void **state)
     fake_attribute(rq, "CertificateTemplate", "nope");
     denied(CHY_CERTSRV_E_UNSUPPORTED_CERT_TYPE,
            "unknown profile nope; the known ones are tls-server");
+    char cut[70];
+    memset(cut, 'a', 63);
+    memcpy(cut + 63, "\xc3\xbc", 3); /* one character, of which half is told */
+    fake_attribute(rq, "CertificateTemplate", cut);
+    denied(CHY_CERTSRV_E_UNSUPPORTED_CERT_TYPE, "a?; the known ones are tls-server");
     fake_attribute(rq, "CertificateTemplate", "WEBSERVER");
     issued();
     assert_string_equal(fake_text(rq, "CertificateTemplate"), "tls-server");

@@ -115,7 +115,7 @@ static void parts_of_the_subject(void **state)
     fake_property(r, "OrgUnit", "\xc3\xbc\xc3\xbc", 4);
     issued();
     fake_property(r, "OrgUnit", "\xff", 1);
-    denied(NAMES, "OrgUnit \"\xff\" is no UTF-8 (Rules/web/Subject/OrgUnit/*)");
+    denied(NAMES, "OrgUnit \"?\" is no UTF-8 (Rules/web/Subject/OrgUnit/*)");
 }
 
 static void how_many_names(void **state)
@@ -237,6 +237,27 @@ static void keys(void **state)
     denied(code, "the key (elliptic curve, 521) is not listed (Rules/web/Key/Allow)");
 }
 
+/* What is cut between the octets of a character is told all the same. */
+static void reasons_are_text_whatever_is_cut(void **state)
+{
+    (void)state;
+    char cn[200], template[60];
+    fake_set_list("Rules/web/Subject/CommonName/Allow", "*.corp.test");
+    for (int lead = 118; lead < 122; lead++) {
+        memset(cn, 'a', (size_t)lead);
+        snprintf(cn + lead, sizeof cn - (size_t)lead, "\xe2\x82\xac\xe2\x82\xac");
+        fake_cn(r, cn);
+        assert_true(CHY_FAILED(decide()));
+        if (!strstr(r->message, "fits no pattern")) fail_msg("%d: %s", lead, r->message);
+    }
+    fake_unset("Rules/web/Subject/CommonName/Allow");
+    memset(template, 'a', 57);
+    memcpy(template + 57, "\xc3", 2);
+    fake_attribute(r, "CertificateTemplate", template);
+    assert_true(CHY_FAILED(decide()));
+    assert_non_null(strstr(r->message, "there are no rules for profile"));
+}
+
 static void purposes(void **state)
 {
     (void)state;
@@ -250,6 +271,13 @@ static void purposes(void **state)
     fake_unset("Rules/web/Eku/Require");
     fake_set_list("Rules/web/Eku/Deny", "1.3.6.1.5.5.7.3.1");
     denied(code, "extended key usage 1.3.6.1.5.5.7.3.1 is denied (Rules/web/Eku/Deny)");
+    fake_unset("Rules/web/Eku/Allow");
+    fake_set_list("Rules/web/Eku/Deny", "1.3.6.1.5.5.7.3.3");
+    issued();
+    fake_set_ext_hex(r, OID_EKU, POLICY, "30060604551d2500");
+    denied(code, "extended key usage 2.5.29.37.0 stands for every purpose, also those denied "
+                 "(Rules/web/Eku/Deny)");
+    fake_set_ext_hex(r, OID_EKU, POLICY, server);
     fake_unset("Rules/web/Eku/Deny");
     fake_set_list("Rules/web/Eku/Allow", "1.3.6.1.5.5.7.3.2");
     denied(code, "an extended key usage is not listed (Rules/web/Eku/Allow)");
@@ -514,6 +542,7 @@ int main(void)
         cmocka_unit_test_setup(without_rules, reset),
         cmocka_unit_test_setup(deny_lists, reset),
         cmocka_unit_test_setup(keys, reset),
+        cmocka_unit_test_setup(reasons_are_text_whatever_is_cut, reset),
         cmocka_unit_test_setup(purposes, reset),
         cmocka_unit_test_setup(where_to_look, reset),
         cmocka_unit_test_setup(an_administrators_choice_stays_and_is_checked, reset),
