@@ -56,7 +56,8 @@ static _Noreturn void become(struct child *c)
     const struct rlimit files = {FILES_MAX, FILES_MAX}, none = {0, 0};
     sigset_t empty;
     default_signals();
-    if (setpgid(0, 0) != 0) give_up(c, "it cannot have a process group");
+    /* The leader of a session cannot leave its group, which is what is killed. */
+    if (setsid() < 0) give_up(c, "it cannot have a process group");
     for (int i = 0; i < 3; i++) {
         if (dup2(c->fd[i], i) < 0) give_up(c, "it cannot have its pipes");
     }

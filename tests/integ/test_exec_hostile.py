@@ -57,6 +57,12 @@ for line in sys.stdin:
         os._exit(3)
     elif mode == "silent":
         os.spawnl(os.P_NOWAIT, "/bin/sleep", "sleep", "1000"); time.sleep(1000)
+    elif mode == "elsewhere":
+        try:
+            os.setpgid(0, os.getpgid(os.getppid()))
+        except PermissionError:
+            pass
+        time.sleep(1000)
     elif mode == "calls":
         while True:
             say('{"id":%d,"call":"ICertServerPolicy.GetRequestProperty","args":["RequestID"]}\n' % id)
@@ -176,7 +182,7 @@ class Hostile(Exec):
         before = self.pids()
         self.d.stop()
         self.begin(("ModuleTimeoutMilliseconds", 1500))
-        for n, mode in enumerate(("silent", "flood")):
+        for n, mode in enumerate(("silent", "flood", "elsewhere")):
             began = time.monotonic()
             answer = self.play(mode)
             self.assertNotIn(answer.status, (201, 202), answer)
