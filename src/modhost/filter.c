@@ -32,7 +32,6 @@ static const int allowed[] = {
     SYS_mincore,
     SYS_mlock,
     SYS_munlock,
-    SYS_memfd_create,
     SYS_membarrier,
     /* files */
     SYS_read,
@@ -146,7 +145,6 @@ static const int allowed[] = {
     SYS_sendmsg,
     SYS_shutdown,
     SYS_getsockopt,
-    SYS_socketpair,
 #ifdef __x86_64__
     SYS_open,
     SYS_stat,
@@ -318,7 +316,9 @@ static void arguments(struct program *p, bool network)
     static const uint32_t prctls[] = {15, 16, 3, 23, 0x53564d41};
     /* TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX */
     static const uint32_t ioctls[] = {0x5401, 0x541b, 0x5421, 0x5450, 0x5451};
-    static const uint32_t owners[] = {8, 10, 15};   /* F_SETOWN, F_SETSIG, F_SETOWN_EX */
+    static const uint32_t owners[] = {8, 10, 15}; /* F_SETOWN, F_SETSIG, F_SETOWN_EX */
+    /* SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK: a datagram goes to whom its sender names */
+    static const uint32_t pairs[] = {1, 1 | 02000000, 1 | 04000, 1 | 02004000};
     static const uint32_t families[] = {2, 10, 16}; /* AF_INET, AF_INET6, AF_NETLINK */
     by_argument(p, SYS_kill, 0, self, 1, yes, no);
     by_argument(p, SYS_tgkill, 0, self, 1, yes, no);
@@ -326,6 +326,7 @@ static void arguments(struct program *p, bool network)
     by_argument(p, SYS_prctl, 0, prctls, CHY_ARRAY_LEN(prctls), yes, no);
     by_argument(p, SYS_ioctl, 1, ioctls, CHY_ARRAY_LEN(ioctls), yes, SECCOMP_RET_ERRNO | ENOTTY);
     by_argument(p, SYS_fcntl, 1, owners, CHY_ARRAY_LEN(owners), no, yes);
+    by_argument(p, SYS_socketpair, 1, pairs, CHY_ARRAY_LEN(pairs), yes, no);
     if (network) by_argument(p, SYS_socket, 0, families, CHY_ARRAY_LEN(families), yes, no);
     threads_only(p, no);
 }

@@ -28,6 +28,8 @@ IN_A_CHILD = [
     ("exec", r"exec: Operation not permitted"),
     ("socket", r"socket: Operation not permitted"),
     ("local-socket", r"local socket: Operation not permitted"),
+    ("datagram", r"datagram: Operation not permitted"),
+    ("memory-file", r"memory file: Function not implemented"),
     ("kill", r"kill: Operation not permitted"),
     ("ptrace", r"signal 31 \(SIGSYS\)"),
     ("mount", r"signal 31 \(SIGSYS\)"),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -101,6 +102,33 @@ static void do_local_socket(chy_task *t, char *said, size_t cap)
     (void)t;
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     say_errno(said, cap, "local socket", fd < 0);
+    if (fd >= 0) close(fd);
+}
+
+/* Each datagram can name whom it is for: the log of the system has such a socket. */
+static void do_datagram(chy_task *t, char *said, size_t cap)
+{
+    struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    int fd[2];
+    (void)t;
+    int failed = socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fd) != 0;
+    int error = errno;
+    if (!failed) {
+        failed = sendto(fd[0], "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&log, sizeof log) < 0;
+        error = errno;
+        close(fd[0]);
+        close(fd[1]);
+    }
+    errno = error;
+    say_errno(said, cap, "datagram", failed);
+}
+
+/* Files in memory are no memory of the process: no limit of it holds them. */
+static void do_memory_file(chy_task *t, char *said, size_t cap)
+{
+    (void)t;
+    int fd = memfd_create("more", 0);
+    say_errno(said, cap, "memory file", fd < 0);
     if (fd >= 0) close(fd);
 }
 
@@ -254,18 +282,19 @@ int sin_commit(chy_task *task, const char *sin, char *said, size_t cap)
     static const struct {
         const char *name;
         void (*commit)(chy_task *, char *, size_t);
-    } sins[] = {{"abort", do_abort},     {"segv", do_segv},
-                {"exit", do_exit},       {"hang", do_hang},
-                {"spin", do_spin},       {"leak", do_leak},
-                {"fork", do_fork},       {"exec", do_exec},
-                {"socket", do_socket},   {"local-socket", do_local_socket},
-                {"kill", do_kill},       {"ptrace", do_ptrace},
-                {"mount", do_mount},     {"key", do_key},
-                {"write", do_write},     {"etc", do_etc},
-                {"garbage", do_garbage}, {"close", do_close},
-                {"twice", do_twice},     {"sizes", do_sizes},
-                {"stale", do_stale},     {"threads", do_threads},
-                {"chatter", do_chatter}, {"descriptors", do_descriptors}};
+    } sins[] = {{"abort", do_abort},       {"segv", do_segv},
+                {"exit", do_exit},         {"hang", do_hang},
+                {"spin", do_spin},         {"leak", do_leak},
+                {"fork", do_fork},         {"exec", do_exec},
+                {"socket", do_socket},     {"local-socket", do_local_socket},
+                {"kill", do_kill},         {"ptrace", do_ptrace},
+                {"mount", do_mount},       {"key", do_key},
+                {"write", do_write},       {"etc", do_etc},
+                {"garbage", do_garbage},   {"close", do_close},
+                {"datagram", do_datagram}, {"memory-file", do_memory_file},
+                {"twice", do_twice},       {"sizes", do_sizes},
+                {"stale", do_stale},       {"threads", do_threads},
+                {"chatter", do_chatter},   {"descriptors", do_descriptors}};
     for (size_t i = 0; i < sizeof sins / sizeof sins[0]; i++) {
         if (strcmp(sins[i].name, sin) != 0) continue;
         sins[i].commit(task, said, cap);
