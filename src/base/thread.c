@@ -2,12 +2,22 @@
 #include "base/sys.h"
 
 #include <time.h>
+#include <unistd.h>
 
 bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg), void *arg)
 {
     if (pthread_create(thread, NULL, fn, arg) != 0) return false;
     (void)pthread_setname_np(*thread, name);
     return true;
+}
+
+/* Linux keeps a nice value for each thread, and new ones have that of their maker: nice(2), "C
+ * library/kernel differences". */
+void chy_thread_give_way(void)
+{
+    enum { A_THIRD = 5 };    /* of the time that one which does not gets beside it */
+    int now = nice(A_THIRD); /* not to be had: it goes on as it is */
+    (void)now;
 }
 
 bool chy_thread_join_until(pthread_t thread, const struct timespec *until)

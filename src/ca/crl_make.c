@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ca/crl_feed.h"
 #include "pki/crl.h"
 #include "pki/lint_status.h"
 
@@ -33,6 +34,7 @@ struct work {
     int64_t n;
     struct chy_buf values, head, tail, sig, outer_head, outer_tail, urls;
     struct chy_err *err;
+    struct chy_err laying; /* of laying down, on the feed's thread */
     chy_hresult hr;
 };
 
@@ -70,17 +72,18 @@ static chy_hresult open_spool(struct work *w)
     char path[4096];
     snprintf(path, sizeof(path), "%s/crl", w->m->ca->dir);
     w->spool = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return w->spool >= 0 ? CHY_S_OK : chy_fail_errno(w->err, "%s: room for a CRL", path);
+    return w->spool >= 0 ? CHY_S_OK : chy_fail_errno(&w->laying, "%s: room for a CRL", path);
 }
 
 static chy_hresult lay_down(struct work *w)
 {
     uint32_t n = (uint32_t)w->block.n;
-    if (w->block.failed) return chy_buf_done(&w->block, "CRL", w->err);
+    if (w->block.failed) return chy_buf_done(&w->block, "CRL", &w->laying);
     if (!n) return CHY_S_OK;
     if (w->n_kept < BLOCKS_MAX) {
         w->kept[w->n_kept++] = w->block;
         chy_buf_init(&w->block, BLOCK);
+        (void)chy_buf_reserve(&w->block, BLOCK); /* at once: a list so long will fill it */
         return CHY_S_OK;
     }
     if (w->spool < 0) {
@@ -88,7 +91,7 @@ static chy_hresult lay_down(struct work *w)
         if (hr != CHY_S_OK) return hr;
     }
     if (!write_at(w, &n, sizeof(n)) || !write_at(w, w->block.p, w->block.n))
-        return chy_fail_errno(w->err, "%s/crl: the entries of a CRL", w->m->ca->dir);
+        return chy_fail_errno(&w->laying, "%s/crl: the entries of a CRL", w->m->ca->dir);
     chy_buf_reset(&w->block);
     return CHY_S_OK;
 }
@@ -110,22 +113,29 @@ static bool add_entry(const struct chy_revoked *r, void *arg)
     return w->hr == CHY_S_OK;
 }
 
-static chy_hresult collect(struct work *w)
+static chy_hresult read_entries(struct work *w, struct chy_crl_feed *feed)
 {
     const struct chy_crl_making *m = w->m;
     struct chy_store *store = m->ca->store;
     const struct chy_crl_scope scope = {m->authority->key_index,
                                         m->is_whole ? CHY_CRL_SHARD_ANY : m->shard};
-    chy_hresult hr = CHY_S_OK;
-    if (m->is_shadow) return hr;
-    if (m->is_delta) {
-        hr = store->ops->revoked_since(store, &scope, m->base->seq, m->base->this_publish, m->now,
-                                       add_entry, w, w->err);
-    } else {
-        hr = store->ops->revoked(store, &scope, add_entry, w, w->err);
-    }
-    if (hr == CHY_S_OK) hr = w->hr;
-    return hr == CHY_S_OK ? lay_down(w) : hr;
+    if (m->is_delta)
+        return store->ops->revoked_since(store, &scope, m->base->seq, m->base->this_publish, m->now,
+                                         chy_crl_feed_add, feed, w->err);
+    return store->ops->revoked(store, &scope, chy_crl_feed_add, feed, w->err);
+}
+
+static chy_hresult collect(struct work *w)
+{
+    struct chy_crl_feed *feed;
+    if (w->m->is_shadow) return CHY_S_OK;
+    chy_hresult hr = chy_crl_feed_new(add_entry, w, &feed, w->err);
+    if (hr != CHY_S_OK) return hr;
+    hr = read_entries(w, feed);
+    chy_crl_feed_end(feed);
+    if (hr != CHY_S_OK) return hr;
+    if (w->hr == CHY_S_OK) w->hr = lay_down(w);
+    return w->hr == CHY_S_OK ? CHY_S_OK : chy_fail(w->err, w->hr, "%s", w->laying.text);
 }
 
 struct cursor {

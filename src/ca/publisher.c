@@ -274,6 +274,7 @@ static bool wait_until(struct chy_publisher *p, int64_t ms)
 static void *publish(void *arg)
 {
     struct chy_publisher *p = arg;
+    chy_thread_give_way(); /* a list of millions is no reason for a request to wait */
     bool go_on = p->n_kept || wait_until(p, FIRST_MS);
     while (go_on) {
         serve_calls(p);
