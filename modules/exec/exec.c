@@ -274,7 +274,8 @@ static const char *disposition_of(const cJSON *result, chy_long *out)
         return NULL;
     }
     chy_long v = CHY_VR_INSTANT_BAD;
-    if (value_code(result, &v) || v > CHY_VR_INSTANT_BAD) return "is no disposition";
+    bool coded = cJSON_IsString(result); /* as "0x80094012": codes are negative */
+    if (value_code(result, &v) || v > (coded ? -1 : CHY_VR_INSTANT_BAD)) return "is no disposition";
     *out = v;
     return NULL;
 }

@@ -33,6 +33,7 @@ for line in sys.stdin:
         "true": '{"id":%d,"result":true}\n' % id, "null": '{"id":%d,"result":null}\n' % id,
         "float": '{"id":%d,"result":1.5}\n' % id, "three": '{"id":%d,"result":3}\n' % id,
         "upper": '{"id":%d,"result":"ISSUE"}\n' % id, "one": '{"id":%d,"result":"1"}\n' % id,
+        "hex": '{"id":%d,"result":"0x00000001",%s}\n' % (id, keep),
         "both": '{"id":%d,"result":"issue","error":"0x80004005"}\n' % id,
         "twice": '{"id":%d,"result":"deny","result":"issue"}\n' % id,
         "typo": '{"id":%d,"result":"issue","extentions":[]}\n' % id,
@@ -94,7 +95,7 @@ for line in sys.stdin:
         say(said[mode])
 """
 
-FAILS = ("empty garbage list nothing noid future true null float three upper one both twice typo two deep many utf8 nul "
+FAILS = ("empty garbage list nothing noid future true null float three upper one hex both twice typo two deep many utf8 nul "
          "error base64 long half end endless calls").split()
 
 
