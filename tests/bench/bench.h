@@ -15,6 +15,7 @@ struct bench_requests { /* distinct PKCS#10 requests in DER */
 
 /* bound.c: parse, verify, build, sign: the least that a certificate can cost here, in CPU
  * microseconds, on every processor at once. */
+/* r NULL: the signature alone. */
 double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n);
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg);
 void bench_free_requests(struct bench_requests *r);
