@@ -58,6 +58,7 @@ void chy_exit_hold(struct chy_request *r, void (*release_fn)(struct chy_request 
         *w = (struct chy_exit_wait){NULL, r, r->first_seq + (int64_t)i, deadline};
         atomic_fetch_add(&r->held, 1);
         append(slot, w);
+        chy_exit_let_go(slot, atomic_load(&slot->done_seq)); /* told already, from the outbox */
     }
     chy_settings_unref(s);
 }

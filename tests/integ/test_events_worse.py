@@ -1,0 +1,58 @@
+"""Exit events where several things go wrong at once (P13)."""
+import os
+import sqlite3
+import threading
+import time
+import unittest
+
+import daemon
+from daemon import Daemon, make_csr, until
+from test_events import Events
+
+
+class Worse(Events):
+    def begin_with(self, fault):
+        d = Daemon.of_dir(self.path, env={"CHANCERY_FAULT": fault})
+        self.addCleanup(d.close)
+        return d
+
+    def database(self):
+        db = sqlite3.connect(os.path.join(self.ca_dir, "ca.db"))
+        self.addCleanup(db.close)
+        return db
+
+    def set_aside(self):
+        """One event that a refused, with the daemon stopped."""
+        self.refuse("a", True)
+        (id,) = self.issue()
+        self.assertTrue(until(lambda: self.state("a")["events_retrying"] == 1), self.state("a"))
+        self.d.stop()
+        self.refuse("a", False)
+        return id
+
+
+class Synchronous(Worse):
+    def test_what_was_told_before_it_was_waited_for_is_not_waited_for(self):
+        """b reads the second event from the outbox while the writer has not yet come to its answer."""
+        self.d.set("Modules/b/Synchronous", 1)
+        self.d.set("ExitModules/b/SleepMs", 600)
+        self.d.stop()
+        self.d = self.begin_with("final.after_commit:0:sleep1500")
+        took = []
+
+        def submit():
+            started = time.monotonic()
+            self.assertEqual(self.d.submit(make_csr()).status, 201)
+            took.append(time.monotonic() - started)
+        threads = [threading.Thread(target=submit) for _ in range(2)]
+        for t in threads:
+            t.start()
+            time.sleep(0.3)
+        for t in threads:
+            t.join()
+        self.assertEqual(len(took), 2)
+        self.assertLess(max(took), 20)  # 30 s is the deadline
+
+
+if __name__ == "__main__":
+    daemon.main()
