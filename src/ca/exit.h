@@ -64,6 +64,9 @@ struct chy_exit_slot {
     _Atomic uint64_t n_aside, n_failed;
     _Atomic int64_t at_event; /* wall: when occurred what is being told, or was told last */
     _Atomic int64_t next_try; /* wall, of what was set aside; INT64_MAX: nothing was */
+    _Atomic int64_t last_try; /* wall, of what was set aside: the farthest away */
+    int64_t told_aside;       /* taken at last, but could not be crossed off yet; 0: none */
+    atomic_bool recount;      /* others changed what is set aside */
     struct chy_told now;      /* told at context 0; under lock */
     pthread_mutex_t lock;     /* now, waiting */
     struct chy_exit_wait *waiting, *waiting_end; /* answers held back, in the order of events */
@@ -92,6 +95,7 @@ enum chy_exit_told chy_exit_tell(struct chy_exit_slot *slot, const struct chy_ou
 enum chy_exit_told chy_exit_tell_read(struct chy_exit_slot *slot, const struct chy_outbox_entry *e,
                                       struct chy_err *err);
 bool chy_exit_is_closing(const struct chy_exit_slot *slot);
+bool chy_exit_may_tell(const struct chy_exit_slot *slot); /* neither closing nor paused */
 
 /* exit_cross.c: what was told is crossed off, many with one record */
 void chy_exit_cross_off(struct chy_exit_slot *slot, int64_t seq);
@@ -106,9 +110,10 @@ void chy_exit_taken(struct chy_exit_slot *slot);
 /* Must this one wait behind an earlier event of its request? Then it was set aside. */
 enum chy_exit_told chy_exit_behind_another(struct chy_exit_slot *slot,
                                            const struct chy_outbox_entry *e);
-/* Tries what was set aside and is due. */
+/* Tries what was set aside and is due. UNREAD: the store fails; not to be called at once again. */
 enum chy_exit_told chy_exit_retry(struct chy_exit_slot *slot);
-/* Reads how much is set aside and when the next of it is due. */
+/* Reads how much is set aside and when the next of it is due. Who is not the dispatcher sets
+ * recount behind it. */
 void chy_exit_count(struct chy_exit_slot *slot);
 
 /* exit_sync.c */

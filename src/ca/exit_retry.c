@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "ca/ca_internal.h"
 
-enum { FIRST_DELAY_MS = 500, DUE_AT_ONCE = 16 };
+enum { FIRST_DELAY_MS = 500, DUE_AT_ONCE = 64, BLOCKED_US = 250000 };
 
 /* Four times as long with each attempt, up to the longest; a quarter more or less, so that many do
  * not come at once. */
@@ -41,6 +41,24 @@ static bool note(struct chy_exit_slot *slot, const struct chy_outbox_entry *e)
 static void due_by(struct chy_exit_slot *slot, chy_time when)
 {
     if (when < atomic_load(&slot->next_try)) atomic_store(&slot->next_try, when);
+    if (when > atomic_load(&slot->last_try)) atomic_store(&slot->last_try, when);
+}
+
+/* No attempt lies farther ahead, unless the clock was set back since it was planned, or the setting
+ * that it followed. Such a one is due. */
+static chy_time farthest(struct chy_exit_slot *slot, chy_time now)
+{
+    struct chy_settings *s = chy_settings_get(slot->ca);
+    int64_t longest = (s->exit_retry_s + s->exit_retry_s / 4 + 1) * CHY_US_PER_S;
+    chy_settings_unref(s);
+    return now + longest;
+}
+
+static bool is_due(struct chy_exit_slot *slot, chy_time now)
+{
+    if (!atomic_load(&slot->n_aside)) return false;
+    return now >= atomic_load(&slot->next_try) ||
+           atomic_load(&slot->last_try) > farthest(slot, now);
 }
 
 /* Nothing is tried for a while: one after the other failed. */
@@ -118,21 +136,27 @@ void chy_exit_count(struct chy_exit_slot *slot)
 {
     struct chy_outbox_counts c;
     struct chy_store *store = slot->ca->store;
-    if (store->ops->outbox_counts(store, slot->name, false, &c, NULL) != CHY_S_OK) return;
+    if (store->ops->outbox_counts(store, slot->name, false, &c, NULL) != CHY_S_OK) {
+        atomic_store(&slot->recount, true);
+        return;
+    }
     atomic_store(&slot->n_aside, c.aside);
     atomic_store(&slot->n_failed, c.failed);
     atomic_store(&slot->next_try, c.next_try == CHY_TIME_DEFAULT ? INT64_MAX : c.next_try);
+    atomic_store(&slot->last_try, c.last_try);
 }
 
-/* Before anybody asks again what is due. */
-static bool cross_off_now(struct chy_exit_slot *slot, const struct chy_outbox_entry *e)
+/* Before anybody asks again what is due: while that cannot be written, nothing is told. */
+static bool cross_off_told(struct chy_exit_slot *slot)
 {
     struct chy_err err = {0};
-    struct chy_write w = {.kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = e->seq, .entry = e};
+    struct chy_outbox_entry e = {.seq = slot->told_aside, .module = slot->name};
+    struct chy_write w = {.kind = CHY_WRITE_OUTBOX_DONE, .outbox_seq = e.seq, .entry = &e};
     if (chy_store_write_wait(slot->ca->store, &w, &err) != CHY_S_OK) {
         chy_health_store_failed(slot->ca, &err);
         return false;
     }
+    slot->told_aside = 0;
     atomic_fetch_sub(&slot->backlog, 1);
     return true;
 }
@@ -143,7 +167,8 @@ static enum chy_exit_told try_one(struct chy_exit_slot *slot, const struct chy_o
     enum chy_exit_told told = chy_exit_tell_read(slot, e, &err);
     if (told == CHY_EXIT_TOLD) {
         chy_exit_taken(slot);
-        if (!cross_off_now(slot, e)) told = CHY_EXIT_UNREAD;
+        slot->told_aside = e->seq;
+        if (!cross_off_told(slot)) told = CHY_EXIT_UNREAD;
     } else if (told == CHY_EXIT_REFUSED) {
         struct chy_instance_info info;
         chy_instance_info(slot->instance, &info);
@@ -161,15 +186,23 @@ enum chy_exit_told chy_exit_retry(struct chy_exit_slot *slot)
     struct chy_arena a;
     size_t n = DUE_AT_ONCE;
     enum chy_exit_told told = CHY_EXIT_NOTHING;
-    if (!atomic_load(&slot->n_aside) || now < atomic_load(&slot->next_try)) return told;
+    if (chy_exit_is_closing(slot)) return told;
+    if (atomic_exchange(&slot->recount, false)) chy_exit_count(slot);
+    if (slot->told_aside && !cross_off_told(slot)) return CHY_EXIT_UNREAD;
+    if (!is_due(slot, now)) return told;
+    q.beyond = farthest(slot, now);
     chy_arena_init(&a, 1 << 20);
     chy_hresult hr = store->ops->outbox(store, &q, &a, entry, &n, NULL);
-    for (size_t i = 0; hr == CHY_S_OK && i < n && !chy_exit_is_closing(slot); i++) {
+    for (size_t i = 0; hr == CHY_S_OK && i < n && chy_exit_may_tell(slot); i++) {
         told = try_one(slot, &entry[i]);
         if (told != CHY_EXIT_TOLD) break;
     }
     chy_arena_free(&a);
     if (told == CHY_EXIT_LOST) return told;
     chy_exit_count(slot);
+    if (hr == CHY_S_OK && !n) { /* each waits behind one that is not due */
+        atomic_store(&slot->next_try, now + BLOCKED_US);
+        atomic_store(&slot->last_try, CHY_TIME_DEFAULT);
+    }
     return hr != CHY_S_OK ? CHY_EXIT_NOTHING : told;
 }

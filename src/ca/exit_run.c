@@ -15,6 +15,11 @@ bool chy_exit_is_closing(const struct chy_exit_slot *slot)
     return atomic_load(&slot->stopping) && chy_monotonic(slot->ca->clock) > slot->stop_by;
 }
 
+bool chy_exit_may_tell(const struct chy_exit_slot *slot)
+{
+    return !chy_exit_is_closing(slot) && !atomic_load(&slot->paused);
+}
+
 void chy_exit_wake(struct chy_exit_slot *slot)
 {
     if (!slot->runs) return;
@@ -162,7 +167,7 @@ static struct chy_node *next_node(struct chy_exit_slot *slot)
         while (!chy_exit_write_crossings(slot) && !chy_exit_is_closing(slot) &&
                !chy_queue_len(&slot->queue))
             chy_queue_gather(&slot->queue, 1, RETRY_US);
-        if (atomic_load(&slot->n_aside))
+        if (atomic_load(&slot->n_aside) || atomic_load(&slot->recount) || slot->told_aside)
             chy_queue_gather(&slot->queue, 1, LOOK_AGAIN_US / 4);
         else
             chy_queue_wait(&slot->queue);
@@ -245,7 +250,7 @@ static enum chy_exit_told read_batch(struct chy_exit_slot *slot)
     } else if (!n) {
         told = CHY_EXIT_NOTHING;
     }
-    for (size_t i = 0; i < n && told == CHY_EXIT_TOLD && !chy_exit_is_closing(slot); i++)
+    for (size_t i = 0; i < n && told == CHY_EXIT_TOLD && chy_exit_may_tell(slot); i++)
         told = tell_entry(slot, &entry[i]);
     chy_arena_free(&a);
     if (told != CHY_EXIT_LOST) (void)chy_exit_write_crossings(slot);
@@ -255,13 +260,11 @@ static enum chy_exit_told read_batch(struct chy_exit_slot *slot)
 static enum chy_exit_told read_all(struct chy_exit_slot *slot)
 {
     enum chy_exit_told told;
-    while ((told = read_batch(slot)) == CHY_EXIT_TOLD && !chy_exit_is_closing(slot) &&
-           !atomic_load(&slot->paused)) {
+    while ((told = read_batch(slot)) == CHY_EXIT_TOLD && chy_exit_may_tell(slot)) {
     }
     return told;
 }
 
-/* A store that cannot be read is asked again until it can, or the CA stops. */
 static enum chy_exit_told catch_up(struct chy_exit_slot *slot)
 {
     enum chy_exit_told told = read_all(slot);
@@ -271,8 +274,6 @@ static enum chy_exit_told catch_up(struct chy_exit_slot *slot)
     }
     if (told == CHY_EXIT_NOTHING || told == CHY_EXIT_LOST) return told;
     atomic_store(&slot->behind, true);
-    if (told == CHY_EXIT_UNREAD && !chy_exit_is_closing(slot))
-        chy_queue_gather(&slot->queue, SIZE_MAX, RETRY_US);
     return told;
 }
 
@@ -319,8 +320,13 @@ static void *dispatch(void *arg)
 {
     struct chy_exit_slot *slot = arg;
     bool over = false;
-    while (!over && wait_until_ready(slot))
-        if (run_once(slot, &over) == CHY_EXIT_LOST) return NULL;
+    while (!over && wait_until_ready(slot)) {
+        enum chy_exit_told told = run_once(slot, &over);
+        if (told == CHY_EXIT_LOST) return NULL;
+        /* A store that fails is asked again until it works, or the CA stops. */
+        if (told == CHY_EXIT_UNREAD && !chy_exit_is_closing(slot))
+            chy_queue_gather(&slot->queue, SIZE_MAX, RETRY_US);
+    }
     drop_queue(slot);
     (void)chy_exit_write_crossings(slot);
     return NULL;
@@ -350,6 +356,7 @@ static chy_hresult find_owed(struct chy_exit_slot *slot, struct chy_err *err)
     atomic_store(&slot->n_aside, c.aside);
     atomic_store(&slot->n_failed, c.failed);
     atomic_store(&slot->next_try, c.next_try == CHY_TIME_DEFAULT ? INT64_MAX : c.next_try);
+    atomic_store(&slot->last_try, c.last_try);
     atomic_store(&slot->at_event, oldest(slot));
     atomic_store(&slot->behind, true);
     return CHY_S_OK;
@@ -359,6 +366,7 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
 {
     char name[16];
     atomic_store(&slot->next_try, INT64_MAX);
+    atomic_store(&slot->last_try, CHY_TIME_DEFAULT);
     atomic_store(&slot->at_event, CHY_TIME_DEFAULT);
     /* What was made just now had no last run, and a throwaway's ready line waits for no look. */
     chy_hresult hr = slot->ca->is_new ? CHY_S_OK : find_owed(slot, err);

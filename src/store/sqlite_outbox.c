@@ -59,6 +59,7 @@ chy_hresult chy_sqlite_outbox(struct chy_store *base, const struct chy_outbox_qu
         sqlite3_bind_int(st, 3, q->request_id);
         sqlite3_bind_int64(st, 4, q->due);
         sqlite3_bind_int64(st, 5, max > INT32_MAX ? INT32_MAX : (int64_t)max);
+        if (q->kind == CHY_OUTBOX_DUE) sqlite3_bind_int64(st, 6, q->beyond ? q->beyond : INT64_MAX);
         hr = ask(s, st, c, a, out, n, max, e);
     }
     chy_reader_give(s, c, hr);
@@ -86,7 +87,7 @@ chy_hresult chy_sqlite_outbox_counts(struct chy_store *base, const char *module,
     struct chy_err local = {.code = CHY_S_OK};
     struct chy_err *e = err ? err : &local;
     sqlite3_stmt *st = NULL;
-    *out = (struct chy_outbox_counts){.next_try = CHY_TIME_DEFAULT};
+    *out = (struct chy_outbox_counts){.next_try = CHY_TIME_DEFAULT, .last_try = CHY_TIME_DEFAULT};
     struct chy_conn *c = chy_reader_take(s, e);
     if (!c) return e->code;
     chy_hresult hr = count(s, c, CHY_SQL_OUTBOX_COUNTS, module, &st, e);
@@ -94,6 +95,7 @@ chy_hresult chy_sqlite_outbox_counts(struct chy_store *base, const char *module,
         out->aside = (uint64_t)sqlite3_column_int64(st, 0);
         out->failed = (uint64_t)sqlite3_column_int64(st, 1);
         out->next_try = chy_time_read(st, 2);
+        out->last_try = chy_time_read(st, 3);
         sqlite3_reset(st);
     }
     if (hr == CHY_S_OK && straight) hr = count(s, c, CHY_SQL_OUTBOX_COUNT_STRAIGHT, module, &st, e);

@@ -121,19 +121,21 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_INTENTS] = "SELECT " CHY_SQL_ROW ",tbs FROM intent WHERE id>? ORDER BY id LIMIT 1",
     [CHY_SQL_OUTBOX_STRAIGHT] = OUTBOX " WHERE seq>?1 AND module=?2 AND next_try IS NULL" IN_ORDER,
     [CHY_SQL_OUTBOX_DUE] =
-        OUTBOX " WHERE module=?2 AND failed_when IS NULL AND next_try<=?4"
-               " AND seq>?1 AND NOT EXISTS(SELECT 1 FROM outbox b"
+        OUTBOX " WHERE module=?2 AND failed_when IS NULL AND next_try IS NOT NULL"
+               " AND (next_try<=?4 OR next_try>?6) AND NOT EXISTS(SELECT 1 FROM outbox b"
                " WHERE b.module=?2 AND b.failed_when IS NULL"
                " AND b.next_try IS NOT NULL AND b.seq<outbox.seq"
-               " AND b.request_id=outbox.request_id AND b.request_id<>0)" IN_ORDER,
-    [CHY_SQL_OUTBOX_SET_ASIDE] = OUTBOX " WHERE seq>?1 AND failed_when IS NULL"
-                                        " AND next_try IS NOT NULL" OF_BOTH IN_ORDER,
+               " AND b.request_id=outbox.request_id AND b.request_id<>0)"
+               " ORDER BY next_try,seq LIMIT ?5",
+    [CHY_SQL_OUTBOX_SET_ASIDE] = OUTBOX " WHERE module=?2 AND request_id=?3 AND failed_when IS NULL"
+                                        " AND next_try IS NOT NULL AND seq>?1" IN_ORDER,
     [CHY_SQL_OUTBOX_FAILED] = OUTBOX
     " WHERE seq>?1 AND failed_when IS NOT NULL AND next_try IS NOT NULL" OF_BOTH IN_ORDER,
     [CHY_SQL_OUTBOX_ALL] = OUTBOX " WHERE seq>?1" OF_BOTH IN_ORDER,
     [CHY_SQL_OUTBOX_COUNTS] = "SELECT count(*) FILTER(WHERE failed_when IS NULL),"
                               "count(*) FILTER(WHERE failed_when IS NOT NULL),"
-                              "min(next_try) FILTER(WHERE failed_when IS NULL)"
+                              "min(next_try) FILTER(WHERE failed_when IS NULL),"
+                              "max(next_try) FILTER(WHERE failed_when IS NULL)"
                               " FROM outbox WHERE module=? AND next_try IS NOT NULL",
     [CHY_SQL_OUTBOX_COUNT_STRAIGHT] =
         "SELECT count(*) FROM outbox WHERE module=? AND next_try IS NULL",
@@ -190,6 +192,9 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     "first_failed INTEGER,failed_when INTEGER,error TEXT"
 #define OUTBOX_INDEX                                                                               \
     "CREATE INDEX outbox_aside ON outbox(module,failed_when,next_try) WHERE next_try IS NOT NULL"
+/* What of a request is set aside, without a look at all that is. */
+#define OUTBOX_BEHIND_INDEX                                                                        \
+    "CREATE INDEX outbox_behind ON outbox(module,request_id) WHERE next_try IS NOT NULL"
 
 /* A new database gets its tables as they are now: every column that is added later is a reading of
  * the whole schema, and a throwaway waits for it. */
@@ -203,7 +208,7 @@ static const char *const tables_now[] = {
     "CREATE UNIQUE INDEX intent_serial ON intent(serial) WHERE serial IS NOT NULL",
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,"
     "event INTEGER NOT NULL,module TEXT NOT NULL" OUTBOX_LATER ") STRICT",
-    OUTBOX_INDEX,
+    OUTBOX_INDEX, OUTBOX_BEHIND_INDEX,
     "CREATE TABLE config(rank INTEGER PRIMARY KEY,path TEXT NOT NULL UNIQUE,value TEXT NOT NULL)"
     " STRICT",
     "CREATE TABLE config_history(change INTEGER PRIMARY KEY,path TEXT NOT NULL,old_value TEXT,"
@@ -258,17 +263,19 @@ static const char *const columns_6[] = {ADD_TO("outbox", "occurred INTEGER"),
                                         OUTBOX_INDEX,
                                         NULL};
 
+static const char *const indexes_7[] = {OUTBOX_BEHIND_INDEX, NULL};
+
 /* since: the version with which it came; a file of an older one gets it. A new file gets what is
  * not only for old ones. */
-enum { VERSION = 6 };
-#define SET_VERSION "PRAGMA user_version=6"
+enum { VERSION = 7 };
+#define SET_VERSION "PRAGMA user_version=7"
 static const struct {
     int since;
     bool new_too;
     const char *const *sql;
 } steps[] = {{1, true, tables_now}, {2, true, chy_sql_views},     {3, false, columns_3},
              {3, true, tables_3},   {4, true, chy_sql_views_crl}, {5, true, tables_5},
-             {6, false, columns_6}};
+             {6, false, columns_6}, {7, false, indexes_7}};
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };

@@ -190,23 +190,24 @@ struct chy_outbox_entry {
 
 enum chy_outbox_kind {
     CHY_OUTBOX_STRAIGHT, /* never tried */
-    CHY_OUTBOX_DUE,      /* set aside, to be tried by `due`, behind nothing of the same request */
-    CHY_OUTBOX_ASIDE,    /* set aside, not given up */
+    CHY_OUTBOX_DUE,      /* set aside, to be tried by `due` or not before `beyond`, behind nothing
+                            of the same request; those that wait longest first */
+    CHY_OUTBOX_ASIDE,    /* set aside, not given up: of one module and one request */
     CHY_OUTBOX_FAILED,   /* given up */
     CHY_OUTBOX_ALL
 };
 struct chy_outbox_query {
     enum chy_outbox_kind kind;
-    const char *module; /* NULL: of any */
-    int64_t after;      /* seq */
-    int32_t request_id; /* 0: of any */
-    chy_time due;
+    const char *module;   /* NULL: of any */
+    int64_t after;        /* seq */
+    int32_t request_id;   /* 0: of any */
+    chy_time due, beyond; /* beyond: 0: none is so far away */
 };
 /* What a module is owed. */
 struct chy_outbox_counts {
     uint64_t straight; /* never tried; counted only where it is asked for, for it takes its time */
-    uint64_t aside, failed; /* failed: given up */
-    chy_time next_try;      /* of those not given up */
+    uint64_t aside, failed;      /* failed: given up */
+    chy_time next_try, last_try; /* of those not given up: the first and the last */
 };
 
 struct chy_intent {

@@ -31,6 +31,28 @@ class Worse(Events):
         return id
 
 
+class Storage(Worse):
+    def test_a_full_disk_is_no_reason_to_tell_what_was_taken_again_and_again(self):
+        id = self.set_aside()
+        self.d = self.begin_with("store.commit_fails:0:fail")
+        self.assertTrue(until(lambda: id in self.taken("a")), self.d.stderr())
+        time.sleep(2)
+        self.assertEqual(len([e for e in self.told("a") if e.request == id and e.taken]), 1)
+        self.restart()
+        self.assertTrue(until(lambda: self.state("a")["events_waiting"] == 0), self.state("a"))
+
+
+class Clock(Worse):
+    def test_an_attempt_planned_by_a_clock_that_was_wrong_is_not_waited_for(self):
+        id = self.set_aside()
+        db = self.database()
+        db.execute("UPDATE outbox SET next_try=next_try+?", (4 * 365 * 86400 * 1000000,))
+        db.commit()
+        db.close()
+        self.d = self.begin()
+        self.until_taken("a", [id])
+
+
 class Synchronous(Worse):
     def test_what_was_told_before_it_was_waited_for_is_not_waited_for(self):
         """b reads the second event from the outbox while the writer has not yet come to its answer."""
@@ -52,6 +74,23 @@ class Synchronous(Worse):
             t.join()
         self.assertEqual(len(took), 2)
         self.assertLess(max(took), 20)  # 30 s is the deadline
+
+
+class Paused(Worse):
+    def test_a_pause_ends_what_is_being_caught_up_with(self):
+        self.cli("module", "pause", "a")
+        ids = self.issue(30)
+        self.d.set("ExitModules/a/SleepMs", 200)
+        self.cli("module", "resume", "a")
+        self.assertTrue(until(lambda: len(self.taken("a")) >= 2))
+        self.cli("module", "pause", "a")
+        told = len(self.taken("a"))
+        time.sleep(1.5)
+        self.assertLessEqual(len(self.taken("a")), told + 1)
+        self.d.set("ExitModules/a/SleepMs", 0)
+        self.cli("module", "resume", "a")
+        self.until_taken("a", ids)
+        self.assertEqual(self.taken("a"), ids)
 
 
 if __name__ == "__main__":
