@@ -149,6 +149,7 @@ static struct chy_ca *ca_alloc(const struct chy_ca_options *o)
     pthread_mutex_init(&ca->settings_lock, NULL);
     pthread_mutex_init(&ca->id_lock, NULL);
     pthread_mutex_init(&ca->renew_lock, NULL);
+    pthread_mutex_init(&ca->replay_lock, NULL);
     pthread_mutex_init(&ca->lock, NULL);
     pthread_mutex_init(&ca->health_lock, NULL);
     pthread_mutex_init(&ca->clock_lock, NULL);
@@ -191,6 +192,7 @@ static void ca_free(struct chy_ca *ca)
     pthread_mutex_destroy(&ca->settings_lock);
     pthread_mutex_destroy(&ca->id_lock);
     pthread_mutex_destroy(&ca->renew_lock);
+    pthread_mutex_destroy(&ca->replay_lock);
     pthread_mutex_destroy(&ca->lock);
     pthread_mutex_destroy(&ca->health_lock);
     pthread_mutex_destroy(&ca->clock_lock);

@@ -98,6 +98,7 @@ struct chy_ca {
     size_t n_busy, busy_cap;
     bool closing;
 
+    pthread_mutex_t replay_lock;
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
     atomic_uint apart;          /* who is between chy_outbox_apart and chy_outbox_together */
     /* answers that synchronous exit modules hold back */

@@ -26,22 +26,29 @@ struct batch {
     size_t n_history;
 };
 
+/* What was committed is owed, whatever became of the rest. */
 static chy_hresult write_batch(struct batch *b)
 {
     struct chy_store *store = b->slot->ca->store;
+    size_t n_owed = 0;
     if (!b->n || b->hr != CHY_S_OK) return b->hr;
     chy_outbox_apart(b->slot->ca);
     for (size_t i = 0; i + 1 < b->n; i++)
         chy_store_write(store, &b->write[i]);
     b->hr = chy_store_write_wait(store, &b->write[b->n - 1], b->err);
-    for (size_t i = 0; b->hr == CHY_S_OK && i < b->n; i++)
-        if (b->write[i].result != CHY_S_OK)
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->write[i].result == CHY_S_OK)
+            n_owed++;
+        else if (b->hr == CHY_S_OK)
             b->hr = chy_fail(b->err, b->write[i].result, "%s", b->write[i].err.text);
-    if (b->hr == CHY_S_OK) {
-        b->replay->owed += b->n;
-        atomic_fetch_add(&b->slot->backlog, b->n);
-        chy_exit_wake(b->slot);
     }
+    b->replay->owed += n_owed;
+    atomic_fetch_add(&b->slot->backlog, n_owed);
+    if (b->replay->failed) {
+        chy_exit_count(b->slot);
+        atomic_store(&b->slot->recount, true);
+    }
+    chy_exit_wake(b->slot);
     chy_outbox_together(b->slot->ca);
     b->n = 0;
     return b->hr;
@@ -109,13 +116,7 @@ static chy_hresult revive(struct batch *b)
         b->n = i + 1;
     }
     b->replay->after = n == TOGETHER ? b->entry[n - 1].seq : 0;
-    size_t revived = b->n;
-    if (write_batch(b) == CHY_S_OK && revived) {
-        atomic_fetch_sub(&b->slot->n_failed, revived);
-        atomic_fetch_add(&b->slot->n_aside, revived);
-        atomic_store(&b->slot->next_try, now);
-        chy_exit_wake(b->slot);
-    }
+    (void)write_batch(b);
     chy_arena_free(&a);
     return b->hr;
 }
@@ -156,9 +157,10 @@ static chy_hresult since(struct batch *b)
     struct chy_store *store = b->slot->ca->store;
     bool revocations = b->replay->after >= REVOCATIONS;
     uint32_t limit = revocations ? TOGETHER : b->replay->limit;
+    /* The row of one that was released keeps the date of its hold: its history has the others. */
     struct chy_filter f = {.column = revocations ? "revoked_when" : "resolved_when",
-                           .seek = CHY_SEEK_GE,
-                           .number = b->replay->since};
+                           .seek = revocations ? CHY_SEEK_NE : CHY_SEEK_GE,
+                           .number = revocations ? CHY_TIME_DEFAULT : b->replay->since};
     struct chy_query q = {.filter = &f,
                           .n_filter = 1,
                           .after_id = (int32_t)(b->replay->after & INT32_MAX),
@@ -196,7 +198,10 @@ chy_hresult chy_ca_replay(struct chy_ca *ca, const struct chy_caller *caller, st
                       "exit module \"%.64s\": the CA has none of that name; see chancery module "
                       "list",
                       r->module);
+    /* One at a time: two would count what they revive twice. */
+    pthread_mutex_lock(&ca->replay_lock);
     if (hr == CHY_S_OK) hr = r->failed ? revive(b) : r->request_id ? of_request(b) : since(b);
+    pthread_mutex_unlock(&ca->replay_lock);
     chy_free(b);
     return hr;
 }

@@ -1,4 +1,5 @@
 """Exit events where several things go wrong at once (P13)."""
+import json
 import os
 import sqlite3
 import threading
@@ -6,8 +7,11 @@ import time
 import unittest
 
 import daemon
+import sinks
 from daemon import Daemon, make_csr, until
 from test_events import Events
+
+JSON = {"Content-Type": "application/json"}
 
 
 class Worse(Events):
@@ -51,6 +55,37 @@ class Clock(Worse):
         db.close()
         self.d = self.begin()
         self.until_taken("a", [id])
+
+
+class Replayed(Worse):
+    def test_a_release_is_replayed_though_the_hold_was_before(self):
+        (id,) = self.issue()
+        self.assertEqual(self.d.ask("POST", "/api/v1/requests/%d/revoke" % id, '{"reason": 6}').status, 200)
+        self.assertTrue(until(lambda: id in self.taken("a", sinks.REVOKED)))
+        time.sleep(1.1)
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        time.sleep(0.1)
+        self.assertEqual(self.d.ask("POST", "/api/v1/requests/%d/release" % id, "").status, 200)
+        self.assertTrue(until(lambda: len(self.told("a")) == 3), self.told("a"))
+        self.assertIn("1 event", self.cli("module", "replay", "a", "--since", since))
+        self.assertTrue(until(lambda: len(self.told("a")) == 4), self.told("a"))
+        self.assertEqual(self.told("a")[3], self.told("a")[2])
+
+    def test_what_was_committed_of_a_replay_is_told_though_the_rest_was_not(self):
+        ids = self.issue(3)
+        self.until_taken("a", ids)
+        self.d.stop()
+        db = self.database()
+        db.execute("CREATE TRIGGER refuses BEFORE INSERT ON outbox WHEN NEW.request_id=%d"
+                   " AND EXISTS(SELECT 1 FROM meta WHERE path='exit/%s/mask')"
+                   " BEGIN SELECT RAISE(FAIL,'not this one'); END" % (ids[1], self.so["a"]))
+        db.commit()
+        db.close()
+        self.d = self.begin()
+        body = json.dumps({"since": "2020-01-01T00:00:00Z"})
+        self.assertNotEqual(self.d.ask("POST", "/api/v1/modules/a/replay", body, JSON).status, 200)
+        self.assertTrue(until(lambda: len([e for e in self.told("a") if e.taken]) == 5), self.told("a"))
+        self.assertTrue(until(lambda: self.state("a")["events_waiting"] == 0), self.state("a"))
 
 
 class Synchronous(Worse):
