@@ -374,6 +374,7 @@ static chy_hresult write_records(struct run *run, bool is_new)
 {
     struct chy_ca *ca = run->p->ca;
     struct chy_owed owed[CHY_CA_MAX_EXITS];
+    bool is_owed = false;
     size_t n_owed = is_new ? chy_outbox_owe_event(ca, CHY_EXITEVENT_CRLISSUED, owed) : 0;
     struct chy_write *w = chy_calloc(run->n ? run->n : 1, sizeof(*w));
     chy_hresult hr = w ? CHY_S_OK : chy_fail_nomem(run->err, "CRL");
@@ -392,16 +393,15 @@ static chy_hresult write_records(struct run *run, bool is_new)
         for (size_t i = 0; i + 1 < run->n; i++)
             chy_store_write(ca->store, &w[i]);
         hr = chy_store_write_wait(ca->store, last, run->err);
+        is_owed = is_new && hr == CHY_S_OK; /* whatever became of the others */
     }
     for (size_t i = 0; i < run->n && hr == CHY_S_OK; i++) {
         if (w[i].result != CHY_S_OK) hr = chy_fail(run->err, w[i].result, "%s", w[i].err.text);
     }
     chy_free(w);
     (void)CHY_FAULT("crl.before_told");
-    if (hr == CHY_S_OK)
-        chy_outbox_behind(ca, is_new ? CHY_EXITEVENT_CRLISSUED : 0);
-    else
-        chy_health_store_failed(ca, run->err);
+    if (is_owed) chy_outbox_behind(ca, CHY_EXITEVENT_CRLISSUED);
+    if (hr != CHY_S_OK) chy_health_store_failed(ca, run->err);
     chy_outbox_together(ca);
     (void)CHY_FAULT("crl.after_record");
     return hr;
