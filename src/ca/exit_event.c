@@ -69,6 +69,8 @@ chy_hresult chy_event_property(const struct chy_ca *ca, const struct chy_told *t
 
 struct chy_exit_slot *chy_exit_of_name(struct chy_ca *ca, const char *name)
 {
+    for (size_t i = 0; i < ca->n_exits; i++)
+        if (strcmp(ca->exits[i].name, name) == 0) return &ca->exits[i];
     for (size_t i = 0; i < ca->n_exits; i++) {
         struct chy_instance_info info;
         if (strcasecmp(ca->exits[i].name, name) == 0) return &ca->exits[i];

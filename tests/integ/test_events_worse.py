@@ -128,5 +128,23 @@ class Paused(Worse):
         self.assertEqual(self.taken("a"), ids)
 
 
+class Names(Worse):
+    def test_a_module_that_calls_itself_as_another_keeps_nothing_from_it(self):
+        folder = self.temp()
+        other = os.path.join(folder, "other.so")
+        os.rename(sinks.compile_sink(folder, "exit-publish"), other)
+        self.d.set("ExitModules/exit-publish/File", self.file_of("other"))
+        self.d.set("ExitModules/Active", [other, "exit-publish"])
+        self.restart()
+        ids = self.issue(3)
+        self.until_taken("other", ids)
+
+        def stock():
+            return self.d.ask("GET", "/api/v1/modules").json["modules"][2]
+        self.assertEqual((stock()["name"], stock()["class"]), ("exit-publish", "ExitPublish.Exit"))
+        self.assertTrue(until(lambda: stock()["events_delivered"] >= 3), stock())
+        self.assertEqual(stock()["events_waiting"], 0)
+
+
 if __name__ == "__main__":
     daemon.main()
