@@ -87,6 +87,7 @@ static void client_that_does_not_read_is_dropped(void **state)
     (void)state;
     struct server s;
     struct chy_net_limits l = short_limits();
+    l.write_timeout_ms = 1500; /* to be seen while it waits */
     server_new(&s, &l);
     assert_int_equal(chy_net_route(s.net, "GET", "/huge", 0, answer_big, NULL, NULL), 0);
     server_start(&s);
