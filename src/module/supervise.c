@@ -192,9 +192,9 @@ static void *start_again(void *arg)
         c->restarts++;
         chy_child_use(c, p, identity);
         p->users--;
-    } else if (!c->closing) {
+    } else {
         chy_identity_free(identity);
-        failed_once_more(c, err.text);
+        if (!c->closing) failed_once_more(c, err.text);
     }
     c->starter_done = true;
     pthread_mutex_unlock(&c->lock);
