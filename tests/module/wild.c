@@ -79,7 +79,7 @@ static chy_long verify(chy_task *task)
     if (is("drip")) start(drip, &side);
     if (is("flood")) start(flood, NULL);
     if (is("flood")) start(flood, NULL);
-    if (is("slow")) usleep(1500000);
+    if (is("slow")) usleep(700000);
     if (is("abort")) _exit(1);
     return CHY_VR_INSTANT_OK;
 }
