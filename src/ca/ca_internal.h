@@ -270,6 +270,8 @@ void chy_request_fire(struct chy_request *r, int32_t disposition); /* the event 
 CHY_MUST_USE chy_hresult chy_revoke_decide(const struct chy_ca *ca, const struct chy_settings *s,
                                            const struct chy_row *row, const struct chy_revoke *what,
                                            struct chy_revocation *out, struct chy_err *err);
+/* What exit modules are told of a change; 0 of a mark, which ends and revokes nothing. */
+int32_t chy_revoke_event(int32_t reason);
 /* publisher.c: the thread that makes CRLs */
 CHY_MUST_USE chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err);
 void chy_publisher_stop(struct chy_ca *ca);

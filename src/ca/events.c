@@ -21,6 +21,7 @@ bool chy_ca_exit_state(struct chy_ca *ca, size_t i, struct chy_exit_state *out)
                                    .aside = atomic_load(&slot->n_aside),
                                    .failed = atomic_load(&slot->n_failed),
                                    .next_try = CHY_TIME_DEFAULT};
+    if (out->backlog > INT64_MAX) out->backlog = 0; /* told before it was counted */
     if (out->aside && next != INT64_MAX) out->next_try = next;
     chy_time now = chy_now(ca->clock);
     if (out->backlog && at != CHY_TIME_DEFAULT && now > at) out->lag_us = now - at;

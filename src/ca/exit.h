@@ -59,6 +59,7 @@ struct chy_exit_slot {
 
     /* trying again */
     unsigned failed_in_row;
+    bool retried;          /* last of all something that was set aside */
     int64_t quiet_until;   /* monotonic: the module as a whole is left alone until then */
     chy_time last_success; /* wall; CHY_TIME_DEFAULT: none since the start */
     _Atomic uint64_t n_aside, n_failed;
@@ -75,10 +76,13 @@ struct chy_exit_slot {
 struct chy_request;
 
 /* exit_run.c */
+/* Of a module that is not loaded it only counts what is owed. */
 CHY_MUST_USE chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err);
 void chy_exit_stop(struct chy_exit_slot *slot);
 /* Something is owed that the queue has not, or its settings changed. Thread: any. */
 void chy_exit_wake(struct chy_exit_slot *slot);
+/* One more is owed. */
+void chy_exit_owed(struct chy_exit_slot *slot);
 /* r, whose event is owed under seq, is handed over with a reference; else the outbox is read. */
 void chy_exit_give(struct chy_exit_slot *slot, struct chy_request *r, bool live);
 /* Tells the module, and counts. */

@@ -11,6 +11,22 @@ struct crossing {
     uint64_t n;
 };
 
+/* Between two crossings of a module lies nothing that it was not told: one record does for both, so
+ * that a disk that stays full does not fill memory. Under the CA's lock. */
+static bool join_uncrossed(struct chy_ca *ca, const struct crossing *c)
+{
+    for (struct chy_node *n = ca->uncrossed; n; n = n->next) {
+        struct crossing *old = (struct crossing *)(void *)n;
+        if (old->slot != c->slot) continue;
+        if (c->write.outbox_seq < old->write.outbox_seq)
+            old->write.outbox_seq = c->write.outbox_seq;
+        if (c->last.seq > old->last.seq) old->last.seq = c->last.seq;
+        old->n += c->n;
+        return true;
+    }
+    return false;
+}
+
 static void crossed_off(struct chy_write *w, void *arg)
 {
     struct crossing *c = arg;
@@ -22,11 +38,16 @@ static void crossed_off(struct chy_write *w, void *arg)
     }
     /* Kept until storage works again; if the daemon ends first, it is delivered again: at least
      * once. */
+    const struct chy_err err = w->err;
     pthread_mutex_lock(&ca->lock);
-    w->node.next = ca->uncrossed;
-    ca->uncrossed = &w->node;
+    bool joined = join_uncrossed(ca, c);
+    if (!joined) {
+        w->node.next = ca->uncrossed;
+        ca->uncrossed = &w->node;
+    }
     pthread_mutex_unlock(&ca->lock);
-    chy_health_store_failed(ca, &w->err);
+    if (joined) chy_free(c);
+    chy_health_store_failed(ca, &err);
 }
 
 static struct chy_node *take_uncrossed(struct chy_ca *ca)

@@ -20,12 +20,12 @@ static int64_t delay_us(const struct chy_settings *s, int32_t attempt)
     return (ms * 750 + ms * 500 * r / 0xffff);
 }
 
-/* Given up: it failed for so long, and others were taken meanwhile, so it is the event and not the
- * module. */
+/* Given up: it failed for so long, and another was taken just before, so it is the event and not
+ * the module. One that comes back after long, and goes again, loses nothing that waited for it. */
 static bool is_hopeless(const struct chy_exit_slot *slot, const struct chy_settings *s,
                         const struct chy_outbox_entry *e, chy_time now)
 {
-    return now - e->first_failed >= s->exit_give_up_s * CHY_US_PER_S &&
+    return now - e->first_failed >= s->exit_give_up_s * CHY_US_PER_S && !slot->failed_in_row &&
            slot->last_success != CHY_TIME_DEFAULT && slot->last_success > e->first_failed;
 }
 

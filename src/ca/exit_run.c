@@ -28,9 +28,17 @@ void chy_exit_wake(struct chy_exit_slot *slot)
         atomic_store(&slot->wake_queued, false);
 }
 
+void chy_exit_owed(struct chy_exit_slot *slot)
+{
+    int64_t never = CHY_TIME_DEFAULT;
+    atomic_fetch_add(&slot->backlog, 1);
+    if (!slot->runs)
+        (void)atomic_compare_exchange_strong(&slot->at_event, &never, chy_now(slot->ca->clock));
+}
+
 void chy_exit_give(struct chy_exit_slot *slot, struct chy_request *r, bool live)
 {
-    atomic_fetch_add(&slot->backlog, 1);
+    chy_exit_owed(slot);
     if (!slot->runs || (live && atomic_load(&slot->behind))) return;
     if (!live || atomic_load(&slot->ca->apart) ||
         chy_queue_len(&slot->queue) >= CHY_CA_EXIT_QUEUE_MAX) {
@@ -297,8 +305,12 @@ static bool wait_until_ready(struct chy_exit_slot *slot)
 
 static enum chy_exit_told run_once(struct chy_exit_slot *slot, bool *over)
 {
-    enum chy_exit_told told = chy_exit_retry(slot);
-    if (told != CHY_EXIT_NOTHING) return told;
+    /* Where one after the other is refused, those that were refused before do not come first each
+     * time: the module may take others. */
+    bool others_first = slot->failed_in_row && slot->retried;
+    enum chy_exit_told told = others_first ? CHY_EXIT_NOTHING : chy_exit_retry(slot);
+    slot->retried = told != CHY_EXIT_NOTHING;
+    if (slot->retried) return told;
     if (atomic_load(&slot->behind) && !chy_exit_is_closing(slot)) return catch_up(slot);
     struct chy_node *node = next_node(slot);
     if (!node) {
@@ -370,7 +382,7 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
     atomic_store(&slot->at_event, CHY_TIME_DEFAULT);
     /* What was made just now had no last run, and a throwaway's ready line waits for no look. */
     chy_hresult hr = slot->ca->is_new ? CHY_S_OK : find_owed(slot, err);
-    if (hr != CHY_S_OK) return hr;
+    if (hr != CHY_S_OK || !slot->instance) return hr;
     chy_queue_init(&slot->queue);
     slot->runs = true;
     snprintf(name, sizeof(name), "%.15s", slot->name);
@@ -381,17 +393,25 @@ chy_hresult chy_exit_start(struct chy_exit_slot *slot, struct chy_err *err)
                     "dispatcher of exit module %s: the system refuses another thread", slot->name);
 }
 
+/* The call that runs ends within its deadline, or is abandoned then: before that its thread may not
+ * be left. */
+static time_t longest_call(struct chy_exit_slot *slot)
+{
+    struct chy_instance_info info;
+    chy_instance_info(slot->instance, &info);
+    return info.quarantined ? 1 : (time_t)(info.deadline_ms / 1000 + 2);
+}
+
 /* A thread that is stuck in its module is left behind: it touches nothing of the CA any more. */
 void chy_exit_stop(struct chy_exit_slot *slot)
 {
     struct timespec until;
-    struct chy_settings *s = chy_settings_get(slot->ca);
     if (slot->runs) {
         slot->stop_by = chy_monotonic(slot->ca->clock) + STOP_US;
         atomic_store(&slot->stopping, true);
         chy_queue_close(&slot->queue);
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += is_out_of_use(slot) ? 1 : (time_t)(s->module_timeout_ms / 1000 + 2);
+        until.tv_sec += longest_call(slot);
         if (!chy_thread_join_until(slot->thread, &until)) {
             pthread_detach(slot->thread);
             drop_queue(slot);
@@ -399,5 +419,4 @@ void chy_exit_stop(struct chy_exit_slot *slot)
         chy_queue_fini(&slot->queue);
     }
     slot->runs = false;
-    chy_settings_unref(s);
 }

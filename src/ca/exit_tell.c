@@ -45,15 +45,21 @@ static void *tell_thread(void *arg)
     return NULL;
 }
 
-/* The pool is about to end, and a module that hangs is not to keep the daemon from stopping. */
+/* The pool is about to end, and a module that hangs is not to keep the daemon from stopping. Each
+ * has its deadline: a thread that is inside none of them any more must not be left with the CA. */
 static void tell_apart(struct telling *t)
 {
-    struct chy_settings *s = chy_settings_get(t->ca);
     struct timespec until;
     pthread_t thread;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(s->module_timeout_ms / 1000 + 1);
-    chy_settings_unref(s);
+    until.tv_sec += 1;
+    for (size_t i = 0; i < t->ca->n_exits; i++) {
+        struct chy_instance_info info;
+        const struct chy_exit_slot *slot = &t->ca->exits[i];
+        if (!slot->instance || !(slot->mask & t->event)) continue;
+        chy_instance_info(slot->instance, &info);
+        until.tv_sec += (time_t)(info.deadline_ms / 1000 + 1);
+    }
     if (!chy_thread_start(&thread, "exit-shutdown", tell_thread, t)) {
         chy_free(t);
     } else if (!chy_thread_join_until(thread, &until)) {

@@ -125,13 +125,22 @@ static const char *own_name(const struct chy_exit_slot *slot, struct chy_instanc
     return info->name;
 }
 
+/* By what it calls itself, or by what it is configured as. */
+static bool slot_is_on(struct chy_ca *ca, const struct chy_exit_slot *slot, const char *key)
+{
+    struct chy_instance_info info;
+    return is_on(ca, own_name(slot, &info), key) || is_on(ca, slot->name, key);
+}
+
 void chy_ca_pause_modules(struct chy_ca *ca)
 {
     for (size_t i = 0; i < ca->n_exits; i++) {
-        struct chy_instance_info info;
         struct chy_exit_slot *slot = &ca->exits[i];
-        bool paused = is_on(ca, own_name(slot, &info), "Paused");
-        if (atomic_exchange(&slot->paused, paused) != paused) chy_exit_wake(slot);
+        bool paused;
+        do { /* another call may have set it by an older value */
+            paused = slot_is_on(ca, slot, "Paused");
+            if (atomic_exchange(&slot->paused, paused) != paused) chy_exit_wake(slot);
+        } while (slot_is_on(ca, slot, "Paused") != paused);
     }
 }
 
@@ -161,7 +170,6 @@ static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const cha
 {
     struct chy_exit_slot *slot = &ca->exits[ca->n_exits++];
     struct chy_err err = {0};
-    struct chy_instance_info info;
     pthread_mutex_init(&slot->lock, NULL);
     slot->ca = ca;
     slot->last_success = CHY_TIME_DEFAULT;
@@ -176,8 +184,8 @@ static void load_exit(struct chy_ca *ca, const struct chy_settings *s, const cha
     if (hr == CHY_S_OK)
         hr = chy_exit_initialize(slot->instance, ca->config_string, &slot->mask, &err);
     if (hr == CHY_S_OK) {
-        slot->synchronous = is_on(ca, own_name(slot, &info), "Synchronous");
-        atomic_store(&slot->paused, is_on(ca, own_name(slot, &info), "Paused"));
+        slot->synchronous = slot_is_on(ca, slot, "Synchronous");
+        atomic_store(&slot->paused, slot_is_on(ca, slot, "Paused"));
     } else if (slot->instance) {
         chy_instance_free(slot->instance);
         slot->instance = NULL;

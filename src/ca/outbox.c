@@ -34,7 +34,7 @@ void chy_outbox_behind(struct chy_ca *ca, int32_t event)
 {
     for (size_t i = 0; i < ca->n_exits; i++) {
         if (!(ca->exits[i].mask & event)) continue;
-        atomic_fetch_add(&ca->exits[i].backlog, 1);
+        chy_exit_owed(&ca->exits[i]);
         chy_exit_wake(&ca->exits[i]);
     }
 }
@@ -53,7 +53,7 @@ chy_hresult chy_outbox_start(struct chy_ca *ca, struct chy_err *err)
 {
     chy_hresult hr = chy_exit_sync_start(ca, err);
     for (size_t i = 0; i < ca->n_exits && hr == CHY_S_OK; i++)
-        if (ca->exits[i].instance) hr = chy_exit_start(&ca->exits[i], err);
+        hr = chy_exit_start(&ca->exits[i], err);
     return hr;
 }
 

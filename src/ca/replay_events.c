@@ -83,8 +83,7 @@ static bool owe_change(const struct chy_revocation *r, void *arg)
 {
     struct batch *b = arg;
     bool in_time = b->replay->since == CHY_TIME_DEFAULT || r->revoked_when >= b->replay->since;
-    int32_t release = r->reason == CHY_REVOKE_RELEASE ? CHY_EVENT_RELEASE : 0;
-    if (in_time) owe(b, r->request_id, CHY_EXITEVENT_CERTREVOKED | release, r->revoked_when);
+    if (in_time) owe(b, r->request_id, chy_revoke_event(r->reason), r->revoked_when);
     return b->hr == CHY_S_OK;
 }
 

@@ -102,6 +102,13 @@ chy_hresult chy_revoke_decide(const struct chy_ca *ca, const struct chy_settings
     return CHY_S_OK;
 }
 
+int32_t chy_revoke_event(int32_t reason)
+{
+    if (reason == CHY_REVOKE_KEEP_EXPIRED || reason == CHY_REVOKE_DROP_EXPIRED)
+        return CHY_EXITEVENT_INVALID;
+    return CHY_EXITEVENT_CERTREVOKED | (reason == CHY_REVOKE_RELEASE ? CHY_EVENT_RELEASE : 0);
+}
+
 /* ---- one record of many ---- */
 struct change {
     struct chy_write write;
@@ -160,8 +167,8 @@ static chy_hresult fill(struct change *c, struct chy_ca *ca, const struct chy_se
                                   .revocation = &c->revocation,
                                   .owed = c->owed,
                                   .when = c->revocation.revoked_when};
-    int32_t release = c->revocation.reason == CHY_REVOKE_RELEASE ? CHY_EVENT_RELEASE : 0;
-    c->write.n_owed = chy_outbox_owe_event(ca, CHY_EXITEVENT_CERTREVOKED | release, c->owed);
+    int32_t event = chy_revoke_event(what->reason);
+    if (event) c->write.n_owed = chy_outbox_owe_event(ca, event, c->owed);
     return CHY_S_OK;
 }
 
@@ -171,7 +178,7 @@ static void written(struct chy_ca *ca, const struct change *c)
     (void)CHY_FAULT("revoke.after_commit");
     changed(ca, c->revocation.serial);
     log_change(ca, &c->revocation);
-    chy_outbox_behind(ca, CHY_EXITEVENT_CERTREVOKED);
+    if (c->write.n_owed) chy_outbox_behind(ca, CHY_EXITEVENT_CERTREVOKED);
 }
 
 /* ---- one ---- */

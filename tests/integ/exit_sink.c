@@ -9,7 +9,7 @@
 
 struct sink {
     char file[300], refuse[300];
-    chy_long sleep_ms, poison;
+    chy_long sleep_ms, poison, only;
 };
 
 static chy_hresult init(chy_task *task, chy_long *events)
@@ -19,6 +19,7 @@ static chy_hresult init(chy_task *task, chy_long *events)
     (void)chy_setting_text(task->host, "RefuseWhile", "", s->refuse, sizeof s->refuse);
     (void)chy_setting_long(task->host, "SleepMs", 0, &s->sleep_ms);
     (void)chy_setting_long(task->host, "Poison", 0, &s->poison);
+    (void)chy_setting_long(task->host, "Only", 0, &s->only);
     *events = CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CERTDENIED | CHY_EXITEVENT_CERTPENDING |
               CHY_EXITEVENT_CERTREVOKED | CHY_EXITEVENT_CRLISSUED;
     return CHY_S_OK;
@@ -45,8 +46,8 @@ static chy_hresult notify(chy_task *task, chy_long event)
     about(task, id, sizeof id, &attempt);
     if (task->context) (void)chy_request_long(task, "RequestID", &request);
     if (task->context) (void)chy_request_text(task, "EventName", name, sizeof name);
-    int refused =
-        (s->refuse[0] && access(s->refuse, F_OK) == 0) || (s->poison && s->poison == request);
+    int refused = (s->refuse[0] && access(s->refuse, F_OK) == 0) ||
+                  (s->poison && s->poison == request) || (s->only && s->only != request);
     if (s->sleep_ms) usleep((useconds_t)s->sleep_ms * 1000);
     int n = snprintf(line, sizeof line, "%s %d %d %d %s %s\n", id, (int)attempt, (int)request,
                      (int)event, refused ? "refused" : "taken", name);

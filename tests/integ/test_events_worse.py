@@ -8,8 +8,8 @@ import unittest
 
 import daemon
 import sinks
-from daemon import Daemon, make_csr, until
-from test_events import Events
+from daemon import Daemon, make_csr, run, until
+from test_events import CHANCERY, Events
 
 JSON = {"Content-Type": "application/json"}
 
@@ -144,6 +144,68 @@ class Names(Worse):
         self.assertEqual((stock()["name"], stock()["class"]), ("exit-publish", "ExitPublish.Exit"))
         self.assertTrue(until(lambda: stock()["events_delivered"] >= 3), stock())
         self.assertEqual(stock()["events_waiting"], 0)
+
+
+class Outage(Worse):
+    def test_a_sink_that_comes_back_and_goes_again_is_given_all_in_the_end(self):
+        self.d.set("ExitGiveUpSeconds", 1)
+        self.refuse("a", True)
+        ids = self.issue(3)
+
+        def tries():
+            return len([e for e in self.told("a") if e.request in ids[1:]])
+        self.assertTrue(until(lambda: self.state("a")["events_retrying"] == 3, 60), self.state("a"))
+        time.sleep(1.2)
+        self.d.set("ExitModules/a/Only", ids[0])
+        self.refuse("a", False)
+        self.until_taken("a", ids[:1])  # it takes one, and nothing else
+        before = tries()
+        self.assertTrue(until(lambda: tries() >= before + 4), self.state("a"))
+        self.assertLessEqual(self.state("a")["events_failed"], 1)
+        self.d.set("ExitModules/a/Only", 0)
+        self.assertTrue(until(lambda: len(self.taken("a")) >= 2, 60), self.told("a"))
+
+    def test_what_is_refused_each_time_keeps_nothing_else_from_the_module(self):
+        self.refuse("a", True)
+        ids = self.issue(3)
+        self.assertTrue(until(lambda: len(self.told("a")) >= 12, 60), self.told("a"))
+        self.d.set("ExitModules/a/Only", ids[-1] + 1)
+        self.refuse("a", False)
+        self.until_taken("a", self.issue(1))
+
+
+class Absent(Worse):
+    def test_what_an_absent_module_is_owed_is_counted(self):
+        self.d.stop()
+        os.rename(self.so["a"], self.so["a"] + ".away")
+        self.d = self.begin()
+        self.issue(2)
+        self.restart()
+        self.issue(1)
+        state = self.state("a")
+        self.assertEqual((state["loaded"], state["events_waiting"] >= 3), (False, True), state)
+        self.assertLess(state["lag_seconds"], 1000)
+
+
+class Marked(Worse):
+    def test_a_mark_is_no_revocation(self):
+        (id,) = self.issue()
+        for reason in (-2, -3):
+            answer = self.d.ask("POST", "/api/v1/requests/%d/revoke" % id, '{"reason": %d}' % reason, JSON)
+            self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.d.ask("POST", "/api/v1/requests/%d/revoke" % id, '{"reason": 1}', JSON).status, 200)
+        self.assertTrue(until(lambda: self.state("a")["events_waiting"] == 0))
+        self.assertEqual([e.name for e in self.told("a")], ["certissued", "certrevoked"])
+        self.assertIn("2 events", self.cli("module", "replay", "a", "--request", str(id)))
+
+
+class Mistyped(Worse):
+    def test_nothing_is_said_to_be_paused_that_is_not(self):
+        for verb in ("pause", "resume"):
+            p = run(CHANCERY, "--socket", self.d.socket, "module", verb, "aa", check=False)
+            self.assertEqual((p.returncode, p.stdout), (5, b""), p)
+            self.assertIn(b"see chancery module list", p.stderr)
+        self.assertNotIn("Modules/aa/Paused", self.cli("config", "list"))
 
 
 if __name__ == "__main__":
