@@ -178,21 +178,35 @@ int chy_cmd_module_replay(struct chy_cli *cli)
 
 /* ---- pause and resume: a setting, so that it outlives the daemon and stands in its history ----
  */
+/* The setting can be made for any name; of one that no exit module has nobody would hear. */
+static int find_exit(struct chy_cli *cli)
+{
+    struct chy_buf b;
+    cJSON *v = NULL;
+    module_path(cli, &b, "/events?limit=1");
+    int status = chy_cli_get_quietly(cli, &(struct chy_ask){.path = chy_buf_cstr(&b)}, &v);
+    chy_buf_free(&b);
+    cJSON_Delete(v);
+    return status;
+}
+
 static int set_paused(struct chy_cli *cli, bool paused)
 {
     const char *body = paused ? "{\"value\":1}" : "{\"value\":0}";
     struct chy_buf b;
     cJSON *v = NULL;
+    int status = find_exit(cli);
+    if (status != CHY_CLI_DONE) return status;
     chy_cli_path(cli, &b);
     chy_buf_add_str(&b, "/config/Modules/");
     chy_path_add(&b, cli->word[0]);
     chy_buf_add_str(&b, "/Paused");
-    int status = chy_cli_get(cli,
-                             &(struct chy_ask){.method = "PUT",
-                                               .path = chy_buf_cstr(&b),
-                                               .content_type = "application/json",
-                                               .body = chy_span_cstr(body)},
-                             &v);
+    status = chy_cli_get(cli,
+                         &(struct chy_ask){.method = "PUT",
+                                           .path = chy_buf_cstr(&b),
+                                           .content_type = "application/json",
+                                           .body = chy_span_cstr(body)},
+                         &v);
     chy_buf_free(&b);
     cJSON_Delete(v);
     if (status == CHY_CLI_DONE && !cli->json)
