@@ -14,7 +14,6 @@ enum { COMMAND_MAX = 32, FILE_NAME_MAX = 255, CERT_NAME_MAX = 200 };
 
 /* Read once, then shared unchanged by the calls that run. */
 struct settings {
-    unsigned refs;
     chy_long event_filter, flags;
     bool always, chown, index, creates;
     enum format format;
@@ -125,16 +124,5 @@ void sweep(struct job *j, int pages);
 
 /* Runs the command that the settings name, if something was written or removed. */
 chy_hresult command_run(struct job *j);
-
-struct exit_module;
-chy_hresult exit_reload(struct exit_module *e);
-void exit_ref(struct exit_module *e);
-void exit_unref(struct exit_module *e);
-/* The live module that was made for this host, with a reference; or NULL. */
-struct exit_module *exit_of_host(const chy_host *host);
-/* What a late-bound call answers. */
-chy_hresult late_end(const chy_host *host, const chy_late *c, chy_hresult hr, chy_excep *excep);
-chy_hresult manage_new(const chy_host *host, struct exit_module *e, chy_manage_module *out);
-chy_hresult text_out(const chy_host *host, const char *text, chy_str *out);
 
 #endif

@@ -234,8 +234,7 @@ chy_hresult settings_load(const chy_host *host, struct settings **out)
     struct settings *s = calloc(1, sizeof *s);
     chy_hresult hr = s ? CHY_S_OK : CHY_E_OUTOFMEMORY;
     if (!s) return hr;
-    *s = (struct settings){.refs = 1,
-                           .event_filter = CHY_EXITEVENT_CERTISSUED,
+    *s = (struct settings){.event_filter = CHY_EXITEVENT_CERTISSUED,
                            .flags = CHY_EXITPUB_FILE,
                            .mode = 0644,
                            .command_seconds = 10,

@@ -73,7 +73,7 @@ static void check_apart(const struct settings *s, char *cn, char *other_cn)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct settings s = {.refs = 1};
+    struct settings s = {.pattern = ""};
     if (size > 1024) return 0;
     char *text = strndup((const char *)data, size), *at = text;
     char nothing[1] = "";
