@@ -13,7 +13,7 @@ enum { VALUE_MAX = 1024, NAME_MAX_ = 80 };
 #define PARTITION "<CRLPartitionIndex>"
 
 /* Where a %{NAME} comes from. */
-enum origin { CERT_TEXT, REQUEST_TEXT, REQUEST_NUMBER, ALT_NAME, WHOLE_SUBJECT };
+enum origin { CERT_TEXT, REQUEST_TEXT, REQUEST_NUMBER, ALT_NAME, ALT_UPN, WHOLE_SUBJECT };
 static const struct {
     const char *name;
     enum origin origin;
@@ -34,7 +34,7 @@ static const struct {
                    {"Title", CERT_TEXT, 0},
                    {"UnstructuredName", CERT_TEXT, 0},
                    {"UnstructuredAddress", CERT_TEXT, 0},
-                   {"UPN", CERT_TEXT, 0},
+                   {"UPN", ALT_UPN, 0},
                    {"SerialNumber", CERT_TEXT, 0},
                    {"CertificateTemplate", CERT_TEXT, 0},
                    {"RequesterName", REQUEST_TEXT, 0},
@@ -213,15 +213,23 @@ void add_escaped(struct kit_text *out, const char *p, size_t n, enum escape esca
     }
 }
 
-/* The first GeneralName of the kind (RFC 5280 4.2.1.6). What is switched off was only asked for: it
- * is not in the certificate, and whose entry it names is for nobody to believe. */
+/* To chy_bytes_free. What is switched off was only asked for: it is not in the certificate, and
+ * whose entry it names is for nobody to believe. */
+static chy_hresult san_of(const struct source *from, chy_bytes *san)
+{
+    chy_long flags = 0;
+    chy_hresult hr = chy_extension_bytes(from->task, "2.5.29.17", san, &flags);
+    if (CHY_FAILED(hr) || !(flags & CHY_EXTENSION_DISABLE_FLAG)) return hr;
+    chy_bytes_free(from->task->host, san);
+    return CHY_CERTSRV_E_PROPERTY_EMPTY;
+}
+
+/* The first GeneralName of the kind (RFC 5280 4.2.1.6). */
 static chy_hresult alt_name(const struct source *from, int tag, char *out, size_t size)
 {
     chy_bytes san;
-    chy_long flags = 0;
-    chy_hresult hr = chy_extension_bytes(from->task, "2.5.29.17", &san, &flags);
+    chy_hresult hr = san_of(from, &san);
     if (CHY_FAILED(hr)) return hr;
-    if (flags & CHY_EXTENSION_DISABLE_FLAG) san.n = 0;
     struct der at = {san.p, san.n}, list = {0}, name;
     uint8_t found = 0;
     hr = CHY_CERTSRV_E_PROPERTY_EMPTY;
@@ -230,6 +238,16 @@ static chy_hresult alt_name(const struct source *from, int tag, char *out, size_
         if (found == tag) hr = chy_text_copy(out, size, (const char *)name.p, name.n);
     chy_bytes_free(from->task->host, &san);
     return hr;
+}
+
+/* The property may be told of a request that was not granted it, too. */
+static chy_hresult upn(const struct source *from, char *out, size_t size)
+{
+    chy_bytes san;
+    chy_hresult hr = san_of(from, &san);
+    if (CHY_FAILED(hr)) return hr;
+    chy_bytes_free(from->task->host, &san);
+    return chy_cert_text(from->task, "UPN", out, size);
 }
 
 static chy_hresult whole_subject(const struct source *from, enum escape escape,
@@ -260,6 +278,7 @@ static chy_hresult user_value(const struct source *from, const struct token *t, 
         return CHY_FAILED(hr) || *out ? hr : CHY_CERTSRV_E_PROPERTY_EMPTY;
     }
     if (user_fields[i].origin == ALT_NAME) return alt_name(from, user_fields[i].tag, out, size);
+    if (user_fields[i].origin == ALT_UPN) return upn(from, out, size);
     if (user_fields[i].origin == CERT_TEXT) return chy_cert_text(from->task, name, out, size);
     if (user_fields[i].origin == REQUEST_TEXT) return chy_request_text(from->task, name, out, size);
     chy_hresult hr = chy_request_long(from->task, name, &number);
