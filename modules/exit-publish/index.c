@@ -149,19 +149,6 @@ chy_hresult index_certificate(struct job *j, const char *file, const chy_bytes *
     return hr;
 }
 
-/* RFC 3986 2.1 */
-static void add_escaped(struct kit_text *t, const char *s)
-{
-    for (; *s; s++) {
-        bool ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-                  (*s >= '0' && *s <= '9') || strchr("-._~", *s);
-        if (ok)
-            kit_add(t, s, 1);
-        else
-            kit_addf(t, "%%%02X", (unsigned)(unsigned char)*s);
-    }
-}
-
 /* Where the CRL is, seen from the list; nothing when no setting says. */
 static void add_crl_link(const struct job *j, const char *file, struct kit_text *t)
 {
@@ -171,7 +158,7 @@ static void add_crl_link(const struct job *j, const char *file, struct kit_text 
         kit_add_str(t, "../");
     else
         return;
-    add_escaped(t, file);
+    kit_add_url(t, file);
 }
 
 void index_crl(struct job *j, const char *file, chy_long key, chy_long shard, bool delta,

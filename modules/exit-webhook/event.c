@@ -256,19 +256,6 @@ static bool is_about_crls(chy_long event)
     return (event & CHY_EXITEVENT_CRLISSUED) != 0;
 }
 
-/* RFC 3986 2.1 */
-static void add_escaped(struct kit_text *t, const char *s)
-{
-    for (; *s; s++) {
-        bool ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-                  (*s >= '0' && *s <= '9') || strchr("-._~", *s);
-        if (ok)
-            kit_add(t, s, 1);
-        else
-            kit_addf(t, "%%%02X", (unsigned)(unsigned char)*s);
-    }
-}
-
 /* "//host/ca/NAME": it names the CA, and together with the id it is unique (CloudEvents 1.0, 3.1).
  */
 static void make_source(struct writer *w, const struct settings *s, struct event *e)
@@ -282,9 +269,9 @@ static void make_source(struct writer *w, const struct settings *s, struct event
         kit_add_str(&t, s->source);
     } else {
         kit_add_str(&t, "//");
-        add_escaped(&t, host);
+        kit_add_url(&t, host);
         kit_add_str(&t, "/ca/");
-        add_escaped(&t, ca);
+        kit_add_url(&t, ca);
     }
     const char *made = kit_text_cstr(&t);
     e->source = made ? strdup(made) : NULL;

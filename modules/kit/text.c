@@ -125,6 +125,19 @@ void kit_add_html(struct kit_text *t, const char *s, size_t n)
     }
 }
 
+/* RFC 3986 2.3: what is not unreserved is escaped. */
+void kit_add_url(struct kit_text *t, const char *s)
+{
+    for (; *s; s++) {
+        bool ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+                  (*s >= '0' && *s <= '9') || strchr("-._~", *s);
+        if (ok)
+            kit_add(t, s, 1);
+        else
+            kit_addf(t, "%%%02X", (unsigned)(unsigned char)*s);
+    }
+}
+
 char *kit_utf8(char *s)
 {
     size_t n = strlen(s), len;

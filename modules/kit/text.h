@@ -25,6 +25,8 @@ void kit_add_json(struct kit_text *t, const char *s, size_t n);
 /* Text of an HTML page or of a quoted attribute in it, on one line; what is no UTF-8 becomes
  * U+FFFD. */
 void kit_add_html(struct kit_text *t, const char *s, size_t n);
+/* A segment of a URL's path. */
+void kit_add_url(struct kit_text *t, const char *s);
 /* In place: what is no UTF-8, as a character that was cut, becomes '?'. The host takes no message
  * that has such. */
 char *kit_utf8(char *s);

@@ -1,19 +1,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kit/extension.h"
 #include "policy.h"
 
 chy_hresult ext_get(struct work *w, const char *oid, chy_variant *v, chy_long *flags)
 {
-    *v = (chy_variant){.vt = CHY_VT_EMPTY};
-    chy_hresult hr = w->sp.vt->get_certificate_extension(w->sp.self, oid, CHY_PROPTYPE_BINARY, v);
-    if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) return CHY_S_FALSE;
-    if (!CHY_FAILED(hr) && v->vt != CHY_VT_BYTES) hr = CHY_E_UNEXPECTED;
-    if (!CHY_FAILED(hr) && flags) hr = w->sp.vt->get_certificate_extension_flags(w->sp.self, flags);
-    if (!CHY_FAILED(hr)) return CHY_S_OK;
-    w->host->vt->variant_clear(v);
-    *v = (chy_variant){.vt = CHY_VT_EMPTY};
-    return deny(w, hr, "extension %.64s could not be read", oid);
+    chy_hresult hr = kit_extension(w->host, &w->sp, oid, v, flags);
+    return CHY_FAILED(hr) ? deny(w, hr, "extension %.64s could not be read", oid) : hr;
 }
 
 bool ext_from_admin(const struct work *w, chy_long flags)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kit/extension.h"
 #include "rules.h"
 
 #define OID_KU "2.5.29.15"
@@ -11,15 +12,8 @@
 
 chy_hresult ext_get(struct work *w, const char *oid, chy_variant *v, chy_long *flags)
 {
-    *v = chy_variant_empty();
-    chy_hresult hr = w->sp.vt->get_certificate_extension(w->sp.self, oid, CHY_PROPTYPE_BINARY, v);
-    if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) return CHY_S_FALSE;
-    if (!CHY_FAILED(hr) && v->vt != CHY_VT_BYTES) hr = CHY_E_UNEXPECTED;
-    if (!CHY_FAILED(hr) && flags) hr = w->sp.vt->get_certificate_extension_flags(w->sp.self, flags);
-    if (!CHY_FAILED(hr)) return CHY_S_OK;
-    w->host->vt->variant_clear(v);
-    *v = chy_variant_empty();
-    return cannot(w, hr, oid);
+    chy_hresult hr = kit_extension(w->host, &w->sp, oid, v, flags);
+    return CHY_FAILED(hr) ? cannot(w, hr, oid) : hr;
 }
 
 static chy_hresult flags_of(struct work *w, const char *oid, chy_long *flags)
