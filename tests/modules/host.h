@@ -101,5 +101,17 @@ const chy_manage_module_vtbl *fake_manage_table(const chy_object *o);
 /* One policy module over its whole life: Initialize, VerifyRequest of request 1, release. */
 chy_long fake_verify(int is_new);
 chy_hresult fake_initialize(void);
+#define fake_denied(code, text)                                                                    \
+    do {                                                                                           \
+        assert_int_equal(fake_verify(SUBMITTED), code);                                            \
+        if (!strstr(fake.request[0].message, text)) fail_msg("%s", fake.request[0].message);       \
+    } while (0)
+/* One exit module over its whole life; what it logs at its start is not kept before an event. */
+chy_hresult fake_exit_initialize(const char *module, const char *class_name, chy_long *mask);
+chy_hresult fake_exit_notify(const char *module, const char *class_name, chy_long event,
+                             chy_long context);
+
+/* A folder with all in it. */
+int fake_remove(const char *folder);
 
 #endif

@@ -1,23 +1,9 @@
 #include "mail_case.h"
 
-#include <dirent.h>
 #include <unistd.h>
 
 char folder[64];
 struct fake_request *rq;
-
-static void remove_folder(void)
-{
-    char path[400];
-    DIR *d = opendir(folder);
-    struct dirent *e;
-    while (d && (e = readdir(d)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (e->d_name[0] != '.') remove(path);
-    }
-    if (d) closedir(d);
-    rmdir(folder);
-}
 
 void set_property(const char *name, const char *value)
 {
@@ -53,8 +39,7 @@ int tidy(void **state)
 {
     (void)state;
     sink_stop();
-    remove_folder();
-    return 0;
+    return fake_remove(folder);
 }
 
 chy_object start(void)

@@ -77,25 +77,16 @@ static int tidy(void **state)
 static chy_hresult initialize(void)
 {
     chy_long mask = 0;
-    chy_object o = fake_create("exit-ldap", "ExitLDAP.Exit");
-    chy_hresult hr = fake_exit_table(&o)->initialize(o.self, "c", &mask);
+    chy_hresult hr = fake_exit_initialize("exit-ldap", "ExitLDAP.Exit", &mask);
     if (!CHY_FAILED(hr))
         assert_int_equal(mask, CHY_EXITEVENT_CERTISSUED | CHY_EXITEVENT_CERTREVOKED |
                                    CHY_EXITEVENT_CRLISSUED | CHY_EXITEVENT_CERTIMPORTED);
-    fake_exit_table(&o)->release(o.self);
     return hr;
 }
 
 static chy_hresult notify(chy_long event, chy_long context)
 {
-    chy_long mask;
-    chy_object o = fake_create("exit-ldap", "ExitLDAP.Exit");
-    const chy_exit_vtbl *e = fake_exit_table(&o);
-    if (e->initialize(o.self, "c", &mask) != CHY_S_OK) fail_msg("%s", fake.log);
-    fake.log[0] = 0;
-    chy_hresult hr = e->notify(o.self, event, context);
-    e->release(o.self);
-    return hr;
+    return fake_exit_notify("exit-ldap", "ExitLDAP.Exit", event, context);
 }
 
 #define issued() notify(CHY_EXITEVENT_CERTISSUED, 1)
@@ -422,15 +413,20 @@ static void what_was_only_asked_for_names_nobody(void **state)
 {
     (void)state;
     static const char *const patterns[] = {"(mail=%{SAN.email})", "(host=%{SAN.dns})",
-                                           "(uri=%{SAN.uri})"};
+                                           "(uri=%{SAN.uri})", "(upn=%{UPN})"};
+    const char *asked = "email:chief@b.test dns:a.test uri:x://chief upn:chief@b.test";
     give_cert("mallory");
-    fake_san(&fake.request[0], FROM_REQUEST, "email:chief@b.test dns:a.test uri:x://chief");
+    fake_property(&fake.request[0], "UPN", "chief@b.test", 12);
+    fake_san(&fake.request[0], FROM_REQUEST, asked);
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
         by_filter(patterns[i]);
         assert_int_equal(issued(), CHY_CERTSRV_E_PROPERTY_EMPTY);
         assert_said("has no value: no certificate is published");
         assert_null(strstr(fake.log, "chief"));
     }
+    fake_san(&fake.request[0], CHY_EXTENSION_ORIGIN_POLICY, asked);
+    assert_int_equal(issued(), NO_SERVER);
+    assert_said("(upn=chief@b.test) below ou=people,dc=test: ");
 }
 
 static void a_subject_is_a_name(void **state)

@@ -7,23 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PUBLISHER "exit-publish", "ExitPublish.Exit"
+
 static const char leaf[] = "leaf certificate of many octets, enough of them for a second line";
 static const char root[] = "ca";
 static char folder[64];
 static struct fake_request *rq;
-
-static void remove_all(void)
-{
-    char path[400];
-    DIR *d = opendir(folder);
-    struct dirent *e;
-    while (d && (e = readdir(d)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path);
-    }
-    if (d) closedir(d);
-    rmdir(folder);
-}
 
 static int reset(void **state)
 {
@@ -45,8 +34,13 @@ static int reset(void **state)
 static int tidy(void **state)
 {
     (void)state;
-    remove_all();
-    return 0;
+    return fake_remove(folder);
+}
+
+static void empty_folder(void)
+{
+    assert_int_equal(fake_remove(folder), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
 }
 
 /* The names in the folder, sorted, with a blank behind each. */
@@ -80,21 +74,12 @@ static const char *content(const char *name)
 
 static chy_hresult initialize(chy_long *mask)
 {
-    chy_object o = fake_create("exit-publish", "ExitPublish.Exit");
-    chy_hresult hr = fake_exit_table(&o)->initialize(o.self, "c", mask);
-    fake_exit_table(&o)->release(o.self);
-    return hr;
+    return fake_exit_initialize(PUBLISHER, mask);
 }
 
 static chy_hresult notify(chy_long event)
 {
-    chy_long mask;
-    chy_object o = fake_create("exit-publish", "ExitPublish.Exit");
-    const chy_exit_vtbl *e = fake_exit_table(&o);
-    if (e->initialize(o.self, "c", &mask) != CHY_S_OK) fail_msg("%s", fake.log);
-    chy_hresult hr = e->notify(o.self, event, 1);
-    e->release(o.self);
-    return hr;
+    return fake_exit_notify(PUBLISHER, event, 1);
 }
 
 #define issued() assert_int_equal(notify(CHY_EXITEVENT_CERTISSUED), CHY_S_OK)
@@ -183,8 +168,7 @@ static void names_follow_the_pattern(void **state)
         fake_set_text("NamePattern", t[i][0]);
         issued();
         if (strcmp(names(), t[i][1]) != 0) fail_msg("%s: %s", t[i][0], names());
-        remove_all();
-        assert_int_equal(mkdir(folder, 0700), 0);
+        empty_folder();
     }
 }
 
@@ -203,8 +187,7 @@ static void names_stay_in_the_folder(void **state)
         fake_cn(rq, t[i][0]);
         issued();
         if (strcmp(names(), t[i][1]) != 0) fail_msg("%s: %s", t[i][0], names());
-        remove_all();
-        assert_int_equal(mkdir(folder, 0700), 0);
+        empty_folder();
     }
 }
 
@@ -231,8 +214,7 @@ static void no_request_gets_anothers_name(void **state)
             n++;
         closedir(d);
         if (n != 2 + 8 * 12) fail_msg("%s: %zu files", patterns[i], n - 2);
-        remove_all();
-        assert_int_equal(mkdir(folder, 0700), 0);
+        empty_folder();
     }
 }
 

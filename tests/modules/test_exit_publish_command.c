@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PUBLISHER "exit-publish", "ExitPublish.Exit"
+
 static char folder[64], script[100], log_file[100];
 static struct fake_request *rq;
 
@@ -40,16 +42,8 @@ static int reset(void **state)
 
 static int tidy(void **state)
 {
-    char path[400];
     (void)state;
-    DIR *d = opendir(folder);
-    struct dirent *e;
-    while (d && (e = readdir(d)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path);
-    }
-    if (d) closedir(d);
-    return rmdir(folder);
+    return fake_remove(folder);
 }
 
 static const char *content(const char *path)
@@ -75,21 +69,12 @@ static void command(const char *lines)
 static chy_hresult initialize(void)
 {
     chy_long mask;
-    chy_object o = fake_create("exit-publish", "ExitPublish.Exit");
-    chy_hresult hr = fake_exit_table(&o)->initialize(o.self, "c", &mask);
-    fake_exit_table(&o)->release(o.self);
-    return hr;
+    return fake_exit_initialize(PUBLISHER, &mask);
 }
 
 static chy_hresult notify(chy_long event, chy_long context)
 {
-    chy_long mask;
-    chy_object o = fake_create("exit-publish", "ExitPublish.Exit");
-    const chy_exit_vtbl *e = fake_exit_table(&o);
-    if (e->initialize(o.self, "c", &mask) != CHY_S_OK) fail_msg("%s", fake.log);
-    chy_hresult hr = e->notify(o.self, event, context);
-    e->release(o.self);
-    return hr;
+    return fake_exit_notify(PUBLISHER, event, context);
 }
 
 #define issued() notify(CHY_EXITEVENT_CERTISSUED, 1)

@@ -2,7 +2,6 @@
 #include "host.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,12 +12,6 @@
 static char folder[64], crls[80];
 static struct fake_request *rq;
 static chy_object module;
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    (void)st, (void)type, (void)f;
-    return remove(path);
-}
 
 static int reset(void **state)
 {
@@ -43,8 +36,7 @@ static int reset(void **state)
 static int tidy(void **state)
 {
     (void)state;
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return 0;
+    return fake_remove(folder);
 }
 
 static void start(void)
