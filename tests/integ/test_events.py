@@ -180,6 +180,7 @@ class Administration(Events):
         self.until_taken("a", ids)
         self.assertEqual(self.d.ask("POST", "/api/v1/requests/%d/revoke" % ids[1], "{}").status, 200)
         self.assertTrue(until(lambda: ids[1] in self.taken("a", sinks.REVOKED)))
+        self.assertTrue(until(lambda: len(self.told("b")) == len(self.told("a"))), self.told("b"))
         before, of_b = self.told("a"), len(self.told("b"))
         self.assertIn("2 events", self.cli("module", "replay", "a", "--request", str(ids[1])))
         self.assertTrue(until(lambda: len(self.told("a")) == len(before) + 2), self.told("a"))
