@@ -178,18 +178,28 @@ static chy_hresult add_extension(chy_task *task, const char *oid, void *arg)
     return CHY_S_OK;
 }
 
-static chy_hresult add_names(chy_task *task, struct kit_text *t)
+static int is_issued(chy_task *task)
 {
     chy_bytes v;
-    chy_hresult hr = chy_extension_bytes(task, "2.5.29.17", &v, NULL);
-    value_add_key(t, "names");
-    if (hr == CHY_CERTSRV_E_PROPERTY_EMPTY) {
-        kit_add_str(t, "[]");
-        return CHY_S_OK;
-    }
-    if (CHY_FAILED(hr)) return hr;
-    names_add(t, v.p, v.n);
+    if (CHY_FAILED(chy_cert_bytes(task, "RawCertificate", &v))) return 0;
     chy_bytes_free(task->host, &v);
+    return 1;
+}
+
+/* Of what was issued no names that were only asked for. */
+static chy_hresult add_names(chy_task *task, struct kit_text *t)
+{
+    chy_bytes v = {0};
+    chy_long flags = 0;
+    chy_hresult hr = chy_extension_bytes(task, "2.5.29.17", &v, &flags);
+    bool absent = hr == CHY_CERTSRV_E_PROPERTY_EMPTY;
+    value_add_key(t, "names");
+    if (CHY_FAILED(hr) && !absent) return hr;
+    if (absent || (flags & CHY_EXTENSION_DISABLE_FLAG && is_issued(task)))
+        kit_add_str(t, "[]");
+    else
+        names_add(t, v.p, v.n);
+    if (!absent) chy_bytes_free(task->host, &v);
     return CHY_S_OK;
 }
 

@@ -235,7 +235,8 @@ static chy_hresult get_upn(struct chy_request *r, chy_variant *out)
     struct chy_general_name *gn = chy_arena_alloc(&r->arena, sizeof(*gn) * CHY_GN_MAX);
     size_t n = CHY_GN_MAX;
     if (!gn) return CHY_E_OUTOFMEMORY;
-    if (!e || chy_general_names_parse(e->value, gn, &n, NULL) != CHY_S_OK)
+    bool is_granted = e && !(e->flags & CHY_EXTENSION_DISABLE_FLAG);
+    if (!is_granted || chy_general_names_parse(e->value, gn, &n, NULL) != CHY_S_OK)
         return CHY_CERTSRV_E_PROPERTY_EMPTY;
     for (size_t i = 0; i < n; i++) {
         struct chy_der d = chy_der_of(gn[i].other_value);

@@ -180,6 +180,43 @@ class Events(Exec):
         self.assertEqual(len(told("shutdown")), 1)
 
 
+NAMES = """
+import json
+from chancery_module import exit_module, policy
+"""
+GRANTS = NAMES + """
+@policy
+def verify(request):
+    request.attributes.get("grant") and request.keep("2.5.29.17")
+    return request.issue(json.dumps(request.names))
+"""
+TELLS = NAMES + """
+@exit_module("certissued")
+def notify(event):
+    with open(event.settings["File"], "a") as f:
+        print(json.dumps([event.names, event.certificate_property("UPN")]), file=f)
+"""
+
+
+class Names(Exec):
+    def test_of_what_was_issued_only_those_that_were_granted(self):
+        path = os.path.join(self.place, "told")
+        self.begin(*self.policy(sys.executable, "-B", self.program(GRANTS, "grants.py")),
+                   *self.exit(sys.executable, "-B", self.program(TELLS, "tells.py"), File=path))
+        csr = make_csr(("DNS:www.example.test", "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:chief@example.test"), "/CN=www.example.test")
+        asked = [{"type": "dns", "value": "www.example.test"}, {"type": "upn", "value": "chief@example.test"}]
+        for attributes, granted in (({}, [[], None]), ({"grant": "1"}, [asked, "chief@example.test"])):
+            answer = self.d.submit(csr, attributes=attributes)
+            self.assertEqual(answer.status, 201, answer)
+            self.assertEqual(json.loads(answer.json["message"].split(": ", 1)[1]), asked)
+            with self.subTest(attributes):
+                self.assertTrue(until(lambda: os.path.exists(path), 60), self.d.stderr())
+                with open(path) as f:
+                    self.assertTrue(until(lambda: os.path.getsize(path), 60))
+                    self.assertEqual(json.loads(f.read()), granted)
+                os.unlink(path)
+
+
 @unittest.skipUnless(os.environ.get("CHANCERY_SLOW"), "the slow lane's")
 class Check(Exec):
     """`chancery module check`: callbacks that fail as they like, many threads, refreshes, and what a call leaves behind."""
