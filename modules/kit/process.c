@@ -26,9 +26,9 @@ static int attributes(posix_spawnattr_t *a)
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    int error = posix_spawnattr_setflags(a, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+    /* The leader of a session cannot leave its group, which is what is killed. */
+    int error = posix_spawnattr_setflags(a, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
                                                 POSIX_SPAWN_SETSIGDEF);
-    if (!error) error = posix_spawnattr_setpgroup(a, 0);
     if (!error) error = posix_spawnattr_setsigmask(a, &none);
     return error ? error : posix_spawnattr_setsigdefault(a, &all);
 }

@@ -119,6 +119,21 @@ static void what_takes_too_long_is_killed_with_its_children(void **state)
     assert_string_equal(told(), "took longer than it may and was killed");
 }
 
+static void who_would_leave_is_killed_all_the_same(void **state)
+{
+    (void)state;
+    double from = clock_now();
+    assert_false(run_for(300, 1000,
+                         "exec python3 -c 'import os, time\n"
+                         "try: os.setpgid(0, os.getpgid(os.getppid()))\n"
+                         "except OSError: print(\"stays\", flush=True)\n"
+                         "time.sleep(20)'"));
+    assert_true(end.late);
+    assert_int_equal(end.signal, SIGTERM);
+    assert_true(clock_now() - from < 15);
+    kit_text_free(&said);
+}
+
 /* Who keeps the pipe open does not keep the module waiting, nor does it stay. */
 static void what_is_left_behind_is_killed(void **state)
 {
@@ -152,6 +167,7 @@ int main(void)
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(nothing_is_inherited),
         cmocka_unit_test(what_takes_too_long_is_killed_with_its_children),
+        cmocka_unit_test(who_would_leave_is_killed_all_the_same),
         cmocka_unit_test(what_is_left_behind_is_killed),
         cmocka_unit_test(an_end_that_nobody_told_is_no_success),
     };
