@@ -4,7 +4,6 @@
 
 #include "kit/object.h"
 
-#define kit_policy_class kit_class
 #define KIT_POLICY_MODULE(cls, name, class_name) KIT_MODULE(cls, name, class_name)
 
 #endif

@@ -200,7 +200,7 @@ static chy_hresult set_property(void *own, const char *config, const char *stora
     return m ? member_manage(m, &call) : CHY_S_FALSE;
 }
 
-static const struct kit_policy_class cls = {
+static const struct kit_class cls = {
     .name = "policy-chain",
     .class_name = "PolicyChain.Policy",
     .manage_name = "PolicyChain.PolicyManage",

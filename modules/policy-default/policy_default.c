@@ -25,7 +25,7 @@ static chy_hresult verify_request(struct kit_policy_call *call, chy_long *dispos
     return verify(&w, disposition);
 }
 
-static const struct kit_policy_class cls = {
+static const struct kit_class cls = {
     .name = "policy-default",
     .class_name = "PolicyDefault.Policy",
     .manage_name = "PolicyDefault.PolicyManage",

@@ -26,7 +26,7 @@ static chy_hresult verify_request(struct kit_policy_call *call, chy_long *dispos
     return exec_verify(call->settings, &task, call->flags, disposition);
 }
 
-static const struct kit_policy_class cls = {
+static const struct kit_class cls = {
     .name = "policy-exec",
     .class_name = "PolicyExec.Policy",
     .manage_name = "PolicyExec.PolicyManage",

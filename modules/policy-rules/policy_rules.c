@@ -1,6 +1,6 @@
 #include "rules.h"
 
-static const struct kit_policy_class cls = {
+static const struct kit_class cls = {
     .name = "policy-rules",
     .class_name = "PolicyRules.Policy",
     .manage_name = "PolicyRules.PolicyManage",
