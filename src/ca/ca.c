@@ -272,9 +272,8 @@ void chy_ca_close_to_read(struct chy_ca *ca)
     ca_free(ca);
 }
 
-/* Everything that is on its way ends, or the time is up. Called again after the dispatcher has
- * stopped. */
-static void drain(struct chy_ca *ca)
+/* Everything that is on its way ends. False: the time is up, and what is left will hardly end. */
+static bool drain(struct chy_ca *ca)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -282,7 +281,9 @@ static void drain(struct chy_ca *ca)
     pthread_mutex_lock(&ca->lock);
     while (ca->in_flight && pthread_cond_timedwait(&ca->idle, &ca->lock, &until) == 0) {
     }
+    bool is_idle = !ca->in_flight;
     pthread_mutex_unlock(&ca->lock);
+    return is_idle;
 }
 
 void chy_ca_close(struct chy_ca *ca)
@@ -291,8 +292,8 @@ void chy_ca_close(struct chy_ca *ca)
     chy_health_stop(ca);
     chy_check_stop(ca);
     chy_publisher_stop(ca);
-    drain(ca);
-    if (ca->workers) chy_workers_quiet(ca->workers, DRAIN_SECONDS);
+    unsigned wait_s = drain(ca) ? DRAIN_SECONDS : 0;
+    if (ca->workers) chy_workers_quiet(ca->workers, wait_s);
     chy_outbox_stop(ca);
     if (ca->modules) {
         chy_outbox_tell(ca, CHY_EXITEVENT_SHUTDOWN, 0);

@@ -1,4 +1,6 @@
 /* Calls of ICertPolicy, and what their answers mean. */
+#include <unistd.h>
+
 #include "module/internal.h"
 
 enum { NEVER_WRITTEN = 0x7ead0000 };
@@ -89,9 +91,24 @@ enum chy_verdict chy_policy_verify(struct chy_instance *i, const char *config, v
     return v;
 }
 
+/* A stop does not wait for a call as long as a request would. */
+static bool comes_to_rest(const struct chy_instance *i)
+{
+    enum { STEPS = 200, STEP_US = 10000 };
+    for (int step = 0; !i->concurrent && atomic_load(&i->running); step++) {
+        if (step == STEPS) return false;
+        usleep(STEP_US);
+    }
+    return true;
+}
+
 chy_hresult chy_policy_shut_down(struct chy_instance *i, struct chy_err *err)
 {
     bool abandoned;
+    if (!comes_to_rest(i))
+        return chy_fail(err, CHY_ERROR_BUSY,
+                        "module %s: a call has not come back, so it is not told of the stop",
+                        i->name);
     struct chy_call c = {.kind = CHY_CALL_SHUT_DOWN};
     chy_hresult hr = chy_call_make(i, NULL, &c, &abandoned, err);
     return outcome(i, &c, "ShutDown", abandoned, hr, err);

@@ -295,8 +295,10 @@ class Clock(Served):
 
 
 class Policy(Served):
+    source = ODD_POLICY
+
     def odd(self, mode, *settings):
-        self.configure(("PolicyModules/Active", self.module("odd", ODD_POLICY)), ("PolicyModules/odd/Mode", mode), *settings)
+        self.configure(("PolicyModules/Active", self.module("odd", self.source)), ("PolicyModules/odd/Mode", mode), *settings)
         return self.begin()
 
     def test_garbage_never_issues(self):
@@ -345,6 +347,18 @@ class Policy(Served):
         again = self.begin()
         self.assertTrue(self.ready(again))
         self.assertEqual(again.ask("GET", "/api/v1/requests/%d/certificate" % old.json["request_id"]).status, 200)
+
+    def test_hang_does_not_keep_the_daemon_from_stopping(self):
+        """Long before the deadline of the call; one call at a time, so that the next would wait for it."""
+        self.source = ODD_POLICY.replace("CHY_IF_CONCURRENT", "0")
+        d = self.odd("hang", ("ModuleTimeoutMilliseconds", 600000))
+        lost = threading.Thread(target=lambda: self.assertRaises(Exception, d.submit, self.csr))
+        lost.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        d.stop()
+        self.assertLess(time.monotonic() - began, 100)
+        lost.join()
 
     def check_not_serving(self, d, *words):
         text = self.trouble(d)
