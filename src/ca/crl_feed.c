@@ -1,12 +1,13 @@
-/* Batches in a ring. A short list fills none of them and has no second thread; nor has one for
- * which the system gives none. */
+/* Batches in a ring, and large ones: to wake a thread may cost as much as some hundred entries, on
+ * a virtual machine a thousand. A short list fills none of them and has no second thread; nor has
+ * one for which the system gives none. */
 #include "ca/crl_feed.h"
 
 #include <string.h>
 
 #include "base/sys.h"
 
-enum { ENTRIES = 1024, BATCHES = 4, SERIAL_MAX = 255, SERIALS = ENTRIES * 24 };
+enum { ENTRIES = 8192, BATCHES = 4, SERIAL_MAX = 255, SERIALS = ENTRIES * 24 };
 
 struct batch {
     size_t n, serials_n;
