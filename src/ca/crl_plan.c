@@ -81,17 +81,16 @@ chy_hresult chy_crl_times(const struct chy_crl_settings *s, bool is_delta, chy_t
     return CHY_S_OK;
 }
 
-const struct chy_crl_record *chy_crl_delta_base(const struct chy_crl_record *records, size_t n,
-                                                bool use_oldest, chy_time now)
+void chy_crl_consider(struct chy_crl_bases *b, const struct chy_crl_record *r, chy_time now)
 {
-    const struct chy_crl_record *reached = NULL, *oldest = NULL;
-    for (size_t i = 0; i < n; i++) {
-        const struct chy_crl_record *r = &records[i];
-        if (r->is_delta || r->next_update <= now) continue;
-        if (!oldest || r->number < oldest->number) oldest = r;
-        if (r->propagated <= now && (!reached || r->number > reached->number)) reached = r;
-    }
-    return reached && !use_oldest ? reached : oldest;
+    if (r->is_delta || r->next_update <= now) return;
+    if (!b->oldest || r->number < b->oldest->number) b->oldest = r;
+    if (r->propagated <= now && (!b->reached || r->number > b->reached->number)) b->reached = r;
+}
+
+const struct chy_crl_record *chy_crl_delta_base(const struct chy_crl_bases *b, bool use_oldest)
+{
+    return b->reached && !use_oldest ? b->reached : b->oldest;
 }
 
 bool chy_crl_lists(const struct chy_crl_view *view, const struct chy_revoked *r)

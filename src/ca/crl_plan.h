@@ -45,10 +45,14 @@ CHY_MUST_USE chy_hresult chy_crl_times(const struct chy_crl_settings *s, bool is
                                        chy_time now, chy_time ca_not_before, chy_time wanted,
                                        struct chy_crl_times *out, struct chy_err *err);
 
-/* The base that a delta refers to: the newest one that has reached everybody by now, else the
- * oldest that still holds. NULL: there is none. records: those of one scope. */
-const struct chy_crl_record *chy_crl_delta_base(const struct chy_crl_record *records, size_t n,
-                                                bool use_oldest, chy_time now);
+/* The base that a delta refers to: the newest one that has reached everybody by now, else (or where
+ * that is wanted) the oldest that still holds. NULL: there is none. Considered are those of one
+ * scope. */
+struct chy_crl_bases {
+    const struct chy_crl_record *reached, *oldest;
+};
+void chy_crl_consider(struct chy_crl_bases *b, const struct chy_crl_record *r, chy_time now);
+const struct chy_crl_record *chy_crl_delta_base(const struct chy_crl_bases *b, bool use_oldest);
 
 /* Does this certificate stand on a CRL made at now? previous: when the base before it was made: a
  * revoked certificate stays until it has been on one CRL after it expired (P9). */

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "ca/publisher.h"
 
-enum { MAX_SHARD = 65535, DUE_SLACK_S = 1, BASES_MAX = 32 };
+enum { MAX_SHARD = 65535, DUE_SLACK_S = 1 };
 
 struct run {
     struct chy_publisher *p;
@@ -251,20 +251,30 @@ static void log_made(const struct chy_ca *ca, const struct chy_crl_kept *k)
             size, "ms", ms, "next_update", next, "error", k->error, NULL);
 }
 
-/* The bases of a scope, that of this run last. */
-static size_t bases_of(const struct run *run, int32_t key, int32_t shard,
-                       struct chy_crl_record list[BASES_MAX])
+/* What a CRL of a scope builds upon: copies, for what is made lies in memory that moves. */
+struct before {
+    bool has_base, has_previous;
+    struct chy_crl_record base, previous;
+};
+
+static void look_back(const struct run *run, int32_t key, int32_t shard, struct before *out)
 {
     const struct chy_publisher *p = run->p;
+    bool use_oldest = run->settings->crl.flags & CHY_CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE;
     size_t from = behind(p, key, shard, false, 0), end = behind(p, key, shard, false, UINT64_MAX);
     const struct chy_crl_record *made = run->n ? &run->made[run->n - 1].record : NULL;
-    bool has_made = made && made->key_index == key && made->shard == shard && !made->is_delta;
-    size_t n = 0;
-    if (end - from > BASES_MAX - 1) from = end - (BASES_MAX - 1);
-    while (from < end)
-        list[n++] = p->kept[from++].record;
-    if (has_made) list[n++] = *made;
-    return n;
+    const struct chy_crl_record *previous = from < end ? &p->kept[end - 1].record : NULL;
+    struct chy_crl_bases bases = {NULL, NULL};
+    for (; from < end; from++)
+        chy_crl_consider(&bases, &p->kept[from].record, run->now);
+    if (made && made->key_index == key && made->shard == shard && !made->is_delta) {
+        chy_crl_consider(&bases, made, run->now);
+        previous = made;
+    }
+    const struct chy_crl_record *base = chy_crl_delta_base(&bases, use_oldest);
+    *out = (struct before){.has_base = base != NULL, .has_previous = previous != NULL};
+    if (base) out->base = *base;
+    if (previous) out->previous = *previous;
 }
 
 /* Does it list all certificates of its key? That of shard 0 does unless it is kept to its own,
@@ -278,9 +288,8 @@ static bool is_whole(const struct run *run, int32_t key, int32_t shard)
 static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                             struct chy_signer *signer, int32_t shard, bool is_delta, bool as_shadow)
 {
-    struct chy_crl_record bases[BASES_MAX];
-    size_t n = bases_of(run, a->key_index, shard, bases);
-    bool use_oldest = run->settings->crl.flags & CHY_CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE;
+    struct before before;
+    look_back(run, a->key_index, shard, &before);
     struct chy_crl_kept *k = room_for_one(run);
     struct chy_crl_making m = {.ca = run->p->ca,
                                .settings = run->settings,
@@ -295,9 +304,9 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
                                .seq = run->seq,
                                .now = run->now};
     if (!k) return chy_fail_nomem(run->err, "CRL");
-    m.previous = n ? &bases[n - 1] : NULL;
-    if (is_delta && !as_shadow) m.base = chy_crl_delta_base(bases, n, use_oldest, run->now);
-    if (is_delta && !as_shadow && !m.base) return CHY_S_OK; /* with the first base, then */
+    m.previous = before.has_previous ? &before.previous : NULL;
+    m.base = is_delta && !as_shadow ? &before.base : NULL;
+    if (m.base && !before.has_base) return CHY_S_OK; /* with the first base, then */
     chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !as_shadow, run->now,
                                    a->cert.not_before, run->order->next_update, &m.times, run->err);
     if (hr == CHY_S_OK) hr = chy_crl_make(&m, &k->record, run->err);

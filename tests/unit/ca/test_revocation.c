@@ -198,6 +198,34 @@ static void test_a_delta_tells_what_changed(void **state)
     engine_end(&e);
 }
 
+static uint64_t base_of_delta(struct engine *e)
+{
+    struct chy_err err = {0};
+    struct chy_crl_info info;
+    int fd;
+    must(chy_ca_crl_open(e->ca, -1, 0, true, &fd, &info, &err), &err);
+    close(fd);
+    return info.record.base_number;
+}
+
+/* CRLF_DELTA_USE_OLDEST_UNEXPIRED_BASE: however many there are. */
+static void test_a_delta_serves_who_has_the_oldest_base(void **state)
+{
+    (void)state;
+    struct engine e;
+    uint64_t oldest = 0;
+    begin(&e);
+    set(&e, "CRLDeltaPeriodUnits", "1");
+    set(&e, "CRLFlags", "1");
+    for (int i = 0; i < 50; i++) {
+        struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+        must(r.status, &r.err);
+        if (i == 0) oldest = base_of_delta(&e);
+        assert_int_equal(base_of_delta(&e), oldest);
+    }
+    engine_end(&e);
+}
+
 static void test_shards_divide_the_certificates(void **state)
 {
     (void)state;
@@ -328,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_states_obey_the_rules_of_ad_cs),
         cmocka_unit_test(test_a_date_ahead_counts_from_then_on),
         cmocka_unit_test(test_a_delta_tells_what_changed),
+        cmocka_unit_test(test_a_delta_serves_who_has_the_oldest_base),
         cmocka_unit_test(test_shards_divide_the_certificates),
         cmocka_unit_test(test_many_are_revoked_by_a_filter),
         cmocka_unit_test(test_a_renewed_ca_keeps_the_crls_of_its_old_key),
