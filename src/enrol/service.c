@@ -150,6 +150,7 @@ chy_hresult chy_service_routes(struct chy_service *s, const struct chy_api_route
 
 void chy_service_fini(struct chy_service *s)
 {
+    chy_buf_free(&s->openapi);
     while (s->bound) {
         struct chy_bound *next = s->bound->next;
         chy_free(s->bound);

@@ -1,6 +1,6 @@
 /* What every intermediary needs: the CAs that are served, and who is calling. Protocols differ in
  * how a request is packed; who may do what is decided here, once, the same for all. Thread: loop.
- * Immutable once the loop runs. */
+ * Immutable once the loop runs, but for what says so. */
 #ifndef CHY_ENROL_SERVICE_H
 #define CHY_ENROL_SERVICE_H
 
@@ -16,6 +16,7 @@ struct chy_service {
     struct chy_net *net;
     struct chy_workers *workers;
     struct chy_ocsp *ocsp;   /* the responder; NULL: none */
+    struct chy_buf openapi;  /* the document about the routes; empty: nobody asked for it yet */
     struct chy_bound *bound; /* routes that run on a worker; freed by chy_service_fini */
     struct chy_ca *ca[CHY_SERVICE_MAX_CAS]; /* the first is the default */
     size_t n_cas;
