@@ -12,9 +12,13 @@ mkdir -p "$build"
 cmake -S "$here/../.." -B "$build" $generator -DCMAKE_BUILD_TYPE=Debug -DCHY_SANITIZE=thread -DCHY_TESTS=OFF >"$build/configure.log" 2>&1 ||
     { tail -n 20 "$build/configure.log"; exit 1; }
 cmake --build "$build" >"$build/build.log" 2>&1 || { tail -n 40 "$build/build.log"; exit 1; }
-export CHANCERY_BIN="$build/bin" TSAN_OPTIONS="second_deadlock_stack=1 history_size=4 ${TSAN_OPTIONS:-}"
+# libuv closes descriptors by system calls of its own, which ThreadSanitizer does not see: a folder that is closed
+# looks like the connection that had its number before.
+echo "race:closedir" >"$build/suppressions"
+export CHANCERY_BIN="$build/bin"
+export TSAN_OPTIONS="second_deadlock_stack=1 history_size=4 suppressions=$build/suppressions ${TSAN_OPTIONS:-}"
 unset CHANCERY_SLOW
-for name in issue pending http throwaway faults crash; do
+for name in issue pending http throwaway faults revoke crash crash_revoke events; do
     echo "== test_$name"
     python3 -B "$here/test_$name.py"
 done
