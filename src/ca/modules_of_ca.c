@@ -208,14 +208,28 @@ static void log_loaded(struct chy_ca *ca, struct chy_instance *i)
             info.state == CHY_CHILD_NONE ? "daemon" : "process", "confined", info.confined, NULL);
 }
 
+/* Two that tell the same events would tell each of them twice, and neither know what the other
+ * has told. */
+static bool stands_before(struct chy_ca *ca, const struct chy_settings *s, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(s->exits[k], s->exits[i]) != 0) continue;
+        chy_log(CHY_LOG_LEVEL_WARNING, "exit.twice", "ca", chy_ca_name(ca), "module", s->exits[i],
+                "error", "it stands twice in ExitModules/Active, and counts once", NULL);
+        return true;
+    }
+    return false;
+}
+
 void chy_ca_load_modules(struct chy_ca *ca)
 {
     struct chy_settings *s = chy_settings_get(ca);
     load_policy(ca, s);
     log_loaded(ca, ca->policy);
     for (size_t i = 0; i < s->n_exits; i++) {
+        if (stands_before(ca, s, i)) continue;
         load_exit(ca, s, s->exits[i]);
-        log_loaded(ca, ca->exits[i].instance);
+        log_loaded(ca, ca->exits[ca->n_exits - 1].instance);
     }
     chy_settings_unref(s);
 }

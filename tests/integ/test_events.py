@@ -191,6 +191,16 @@ class Administration(Events):
         self.assertEqual(len(self.told("b")), of_b)
         self.assertIn("0 events", self.cli("module", "replay", "a", "--since", "2126-01-01"))
 
+    def test_one_that_stands_twice_counts_once(self):
+        self.d.set("ExitModules/Active", [self.so["a"], self.so["a"], self.so["b"]])
+        self.restart()
+        ids = self.issue(3)
+        self.until_taken("a", ids)
+        self.until_taken("b", ids)
+        time.sleep(0.3)
+        self.assertEqual(self.taken("a"), ids)
+        self.assertIn("it stands twice in ExitModules/Active", self.d.stderr())
+
     def test_what_is_wrong_is_said(self):
         for path, body, status in (("nothing/replay", {"failed": True}, 404), ("a/replay", {}, 400),
                                    ("a/replay", {"request_id": 999999}, 404), ("a/replay", {"often": 1}, 400)):
