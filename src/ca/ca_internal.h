@@ -100,6 +100,7 @@ struct chy_ca {
 
     pthread_mutex_t replay_lock;
     struct chy_node *uncrossed; /* crossings-off whose write failed, under lock */
+    atomic_bool crls_settling;  /* records of CRLs are being committed and not yet taken over */
     atomic_uint apart;          /* who is between chy_outbox_apart and chy_outbox_together */
     /* answers that synchronous exit modules hold back */
     pthread_t sync_thread;

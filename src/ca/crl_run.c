@@ -565,8 +565,11 @@ static chy_hresult run_all(struct run *run)
         return hr;
     }
     /* A record that failed may be there all the same: its file stays. */
+    atomic_store(&run->p->ca->crls_settling, true);
     if (run->n) hr = write_records(run, !republish);
+    (void)CHY_FAULT("crl.before_taken_over");
     if (hr == CHY_S_OK && run->n) hr = take_over(run);
+    atomic_store(&run->p->ca->crls_settling, false);
     if (hr != CHY_S_OK) return hr;
     if (!republish) note_seen(run);
     chy_crl_note_shards(run->p);

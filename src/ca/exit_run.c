@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ca/ca_internal.h"
 
@@ -224,11 +225,20 @@ enum chy_exit_told chy_exit_tell_read(struct chy_exit_slot *slot, const struct c
     return told;
 }
 
+/* Who is told of CRLs asks for them: they are there a moment after their records. */
+static void wait_for_crls(struct chy_exit_slot *slot, const struct chy_outbox_entry *e)
+{
+    enum { STEP_US = 500 };
+    while (!e->request_id && atomic_load(&slot->ca->crls_settling) && !chy_exit_is_closing(slot))
+        usleep(STEP_US);
+}
+
 static enum chy_exit_told tell_entry(struct chy_exit_slot *slot, const struct chy_outbox_entry *e)
 {
     struct chy_request *r = NULL;
     struct chy_err err = {0};
     enum chy_exit_told told = CHY_EXIT_TOLD;
+    wait_for_crls(slot, e);
     if (e->request_id) told = read_request(slot, e->request_id, &r, &err);
     if (told == CHY_EXIT_TOLD) {
         told = in_turn(slot, e, r);

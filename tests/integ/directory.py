@@ -17,7 +17,7 @@ CRL_POINTS = {"CRLDN": "cn=%7%8<CRLPartitionIndex> CRL,ou=pki,%6", "CRLObjectCla
 
 
 class Directory(Case):
-    suppressed = b""
+    suppressed, fault = b"", ""
 
     def setUp(self):
         self.s = Slapd()
@@ -31,7 +31,7 @@ class Directory(Case):
             d.policy("Profiles/people/SanTypes", ["dns", "email"])
         # libldap over GnuTLS loses the keys of client certificates; all else that is lost counts.
         names = self.file(b"".join(b"leak:lib%s\n" % n for n in (b"gnutls", b"tasn1", b"gmp")) + self.suppressed, "lsan")
-        self.d = Daemon.of_dir(self.path, env={"LSAN_OPTIONS": "print_suppressions=0:suppressions=" + names})
+        self.d = Daemon.of_dir(self.path, env={"LSAN_OPTIONS": "print_suppressions=0:suppressions=" + names, "CHANCERY_FAULT": self.fault})
         self.addCleanup(self.d.close)
         self.addCleanup(self.d.stop)
 

@@ -133,5 +133,15 @@ class Authorities(Directory):
         self.assert_values(dn, CROSS, *expected)
 
 
+class Announced(Authorities):
+    """The event is committed before the CRLs are taken over: who reads it at once asks for the new ones all the same."""
+    fault = "crl.before_taken_over:0:sleep400"
+    test_an_older_crl_takes_no_newers_place = None
+    test_cross_certificates = None
+    test_partitions = None
+    test_the_first_minute_of_the_page = None
+    test_two_keys_share_an_entry = None
+
+
 if __name__ == "__main__":
     main()
