@@ -94,9 +94,11 @@ bool chy_crl_feed_add(const struct chy_revoked *r, void *feed)
     struct batch *b = &f->batch[f->filled % BATCHES];
     struct chy_revoked *e = &b->entry[b->n++];
     *e = *r;
+    /* A longer one can only come from a damaged database: none at all is refused as well. */
+    e->serial.n = r->serial.n > SERIAL_MAX ? 0 : r->serial.n;
     e->serial.p = b->serials + b->serials_n;
-    if (r->serial.n) memcpy(b->serials + b->serials_n, r->serial.p, r->serial.n);
-    b->serials_n += r->serial.n;
+    if (e->serial.n) memcpy(b->serials + b->serials_n, r->serial.p, e->serial.n);
+    b->serials_n += e->serial.n;
     if (b->n < ENTRIES && b->serials_n <= SERIALS) return true;
     if (!f->has_thread && !f->is_alone) {
         f->has_thread = chy_thread_start(&f->thread, "crl", write_down, f);

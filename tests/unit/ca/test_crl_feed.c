@@ -105,12 +105,32 @@ static void test_no_more_than_wanted(void **state)
     }
 }
 
+static bool note_length(const struct chy_revoked *r, void *arg)
+{
+    *(size_t *)arg = r->serial.n;
+    return true;
+}
+
+static void test_a_serial_that_cannot_be_is_none(void **state)
+{
+    static uint8_t octets[1 << 20];
+    struct chy_err err = {0};
+    struct chy_crl_feed *f;
+    size_t n = 1;
+    (void)state;
+    assert_int_equal(chy_crl_feed_new(note_length, &n, &f, &err), CHY_S_OK);
+    assert_true(chy_crl_feed_add(&(struct chy_revoked){.serial = CHY_SPAN(octets)}, f));
+    chy_crl_feed_end(f);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_arrive_in_their_order),
         cmocka_unit_test(test_a_slow_taker_is_waited_for),
         cmocka_unit_test(test_no_more_than_wanted),
+        cmocka_unit_test(test_a_serial_that_cannot_be_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
