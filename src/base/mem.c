@@ -1,8 +1,17 @@
 /* The one place that asks the system for memory. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
+
+/* glibc raises its threshold to the largest block that it has seen freed: the first long CRL would
+ * teach every thread's heap to keep blocks of its size. A threshold that is set stays. */
+void chy_mem_for_years(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
 
 void *chy_malloc(size_t n)
 {

@@ -70,6 +70,7 @@ int main(int argc, char **argv)
     struct chy_options o;
     struct chy_err err = {0};
     no_core_dumps();
+    chy_mem_for_years();
     umask(077);
     int rc = chy_options_read(&o, argc, argv, &err);
     if (rc != CHY_EXIT_OK) {

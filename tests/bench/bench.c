@@ -301,6 +301,7 @@ int main(int argc, char **argv)
 {
     enum level level = DEFAULT;
     const char *only = "";
+    chy_mem_for_years(); /* parts of the daemon run in this process */
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             level = QUICK;
