@@ -6,7 +6,7 @@
 void chy_queue_init(struct chy_queue *q)
 {
     pthread_condattr_t monotonic;
-    *q = (struct chy_queue){.tail = &q->head, .wanted = 1};
+    *q = (struct chy_queue){.tail = &q->head, .urgent = &q->head, .wanted = 1};
     pthread_mutex_init(&q->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -20,14 +20,16 @@ void chy_queue_fini(struct chy_queue *q)
     pthread_cond_destroy(&q->wake);
 }
 
-bool chy_queue_push(struct chy_queue *q, struct chy_node *node)
+static bool insert(struct chy_queue *q, struct chy_node *node, bool is_urgent)
 {
     pthread_mutex_lock(&q->lock);
     bool open = !q->closed;
     if (open) {
-        node->next = NULL;
-        *q->tail = node;
-        q->tail = &node->next;
+        struct chy_node **link = is_urgent ? q->urgent : q->tail;
+        node->next = *link;
+        *link = node;
+        if (is_urgent) q->urgent = &node->next;
+        if (q->tail == link) q->tail = &node->next;
         q->n++;
     }
     bool wake = open && q->waiting && q->n >= q->wanted;
@@ -36,20 +38,14 @@ bool chy_queue_push(struct chy_queue *q, struct chy_node *node)
     return open;
 }
 
-bool chy_queue_push_front(struct chy_queue *q, struct chy_node *node)
+bool chy_queue_push(struct chy_queue *q, struct chy_node *node)
 {
-    pthread_mutex_lock(&q->lock);
-    bool open = !q->closed;
-    if (open) {
-        node->next = q->head;
-        if (!q->head) q->tail = &node->next;
-        q->head = node;
-        q->n++;
-    }
-    bool wake = open && q->waiting && q->n >= q->wanted;
-    pthread_mutex_unlock(&q->lock);
-    if (wake) pthread_cond_signal(&q->wake);
-    return open;
+    return insert(q, node, false);
+}
+
+bool chy_queue_push_urgent(struct chy_queue *q, struct chy_node *node)
+{
+    return insert(q, node, true);
 }
 
 static void wait_for_more(struct chy_queue *q)
@@ -101,7 +97,8 @@ struct chy_node *chy_queue_pop(struct chy_queue *q)
     struct chy_node *node = q->head;
     if (node) {
         q->head = node->next;
-        if (!q->head) q->tail = &q->head;
+        if (q->tail == &node->next) q->tail = &q->head;
+        if (q->urgent == &node->next) q->urgent = &q->head;
         q->n--;
     }
     pthread_mutex_unlock(&q->lock);
@@ -114,7 +111,7 @@ struct chy_node *chy_queue_take_all(struct chy_queue *q, bool wait)
     if (wait) wait_for_more(q);
     struct chy_node *list = q->head;
     q->head = NULL;
-    q->tail = &q->head;
+    q->tail = q->urgent = &q->head;
     q->n = 0;
     pthread_mutex_unlock(&q->lock);
     return list;

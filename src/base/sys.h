@@ -103,6 +103,7 @@ struct chy_queue {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct chy_node *head, **tail;
+    struct chy_node **urgent; /* behind the last urgent one */
     size_t n;
     size_t wanted; /* a waiter is woken once so many are there */
     unsigned waiting;
@@ -111,7 +112,8 @@ struct chy_queue {
 void chy_queue_init(struct chy_queue *q);
 void chy_queue_fini(struct chy_queue *q);
 bool chy_queue_push(struct chy_queue *q, struct chy_node *node); /* false when closed */
-bool chy_queue_push_front(struct chy_queue *q, struct chy_node *node);
+/* Ahead of those that are not urgent, behind those that are. */
+bool chy_queue_push_urgent(struct chy_queue *q, struct chy_node *node);
 struct chy_node *chy_queue_pop(struct chy_queue *q); /* waits; NULL when closed and empty */
 struct chy_node *chy_queue_take_all(struct chy_queue *q,
                                     bool wait); /* the whole list, oldest first */

@@ -142,7 +142,7 @@ bool chy_workers_add(struct chy_workers *pool, struct chy_job *job)
 void chy_workers_continue(struct chy_workers *pool, struct chy_job *job)
 {
     atomic_fetch_add(&pool->jobs, 1);
-    if (!chy_queue_push_front(&pool->queue, &job->node)) atomic_fetch_sub(&pool->jobs, 1);
+    if (!chy_queue_push_urgent(&pool->queue, &job->node)) atomic_fetch_sub(&pool->jobs, 1);
 }
 
 void chy_workers_quiet(struct chy_workers *pool, unsigned seconds)

@@ -26,11 +26,11 @@ static void test_order(void **state)
     struct chy_queue q;
     chy_queue_init(&q);
     assert_int_equal(chy_queue_len(&q), 0);
-    assert_true(chy_queue_push_front(&q, &items[2].node)); /* into the empty queue */
+    assert_true(chy_queue_push_urgent(&q, &items[0].node)); /* into the empty queue */
     assert_true(chy_queue_push(&q, &items[3].node));
-    assert_true(chy_queue_push_front(&q, &items[1].node));
+    assert_true(chy_queue_push_urgent(&q, &items[1].node)); /* behind the urgent one */
     assert_true(chy_queue_push(&q, &items[4].node));
-    assert_true(chy_queue_push_front(&q, &items[0].node));
+    assert_true(chy_queue_push_urgent(&q, &items[2].node));
     assert_true(chy_queue_push(&q, &items[5].node));
     assert_int_equal(chy_queue_len(&q), 6);
     for (size_t i = 0; i < 6; i++) {
@@ -40,7 +40,13 @@ static void test_order(void **state)
     assert_true(chy_queue_push(&q, &items[0].node)); /* the tail is good after the last */
     assert_true(chy_queue_push(&q, &items[1].node));
     assert_ptr_equal(chy_queue_pop(&q), &items[0].node);
+    assert_true(chy_queue_push_urgent(&q, &items[2].node)); /* the first of none, before others */
+    assert_ptr_equal(chy_queue_pop(&q), &items[2].node);
     assert_ptr_equal(chy_queue_pop(&q), &items[1].node);
+    assert_true(chy_queue_push_urgent(&q, &items[3].node)); /* the last one gone was not urgent */
+    assert_true(chy_queue_push(&q, &items[4].node));
+    assert_ptr_equal(chy_queue_pop(&q), &items[3].node);
+    assert_ptr_equal(chy_queue_pop(&q), &items[4].node);
     chy_queue_fini(&q);
 }
 
@@ -59,7 +65,11 @@ static void test_take_all(void **state)
     assert_null(list);
     assert_int_equal(chy_queue_len(&q), 0);
     assert_null(chy_queue_take_all(&q, false));
+    assert_true(chy_queue_push_urgent(&q, &items[0].node));
+    assert_ptr_equal(chy_queue_take_all(&q, false), &items[0].node);
+    assert_true(chy_queue_push_urgent(&q, &items[2].node)); /* the list is good after all are gone */
     assert_true(chy_queue_push(&q, &items[3].node));
+    assert_ptr_equal(chy_queue_pop(&q), &items[2].node);
     assert_ptr_equal(chy_queue_pop(&q), &items[3].node);
     chy_queue_fini(&q);
 }
@@ -74,7 +84,7 @@ static void test_a_closed_queue_gives_what_it_holds_and_takes_nothing(void **sta
     assert_true(chy_queue_push(&q, &items[1].node));
     chy_queue_close(&q);
     assert_false(chy_queue_push(&q, &items[2].node));
-    assert_false(chy_queue_push_front(&q, &items[2].node));
+    assert_false(chy_queue_push_urgent(&q, &items[2].node));
     assert_int_equal(chy_queue_len(&q), 2);
     assert_ptr_equal(chy_queue_pop(&q), &items[0].node);
     assert_ptr_equal(chy_queue_pop(&q), &items[1].node);
@@ -123,7 +133,7 @@ static void test_a_push_wakes_one_who_waits(void **state)
         assert_true(chy_thread_start(&t, "waiter", wait_for_one, &w));
         until_waiting(&q, 1);
         assert_false(atomic_load(&w.done));
-        assert_true(way & 2 ? chy_queue_push_front(&q, &item.node)
+        assert_true(way & 2 ? chy_queue_push_urgent(&q, &item.node)
                             : chy_queue_push(&q, &item.node));
         assert_int_equal(pthread_join(t, NULL), 0);
         assert_ptr_equal(w.got, &item.node);
