@@ -42,8 +42,9 @@ void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool p
     static int next; /* a port of its own for each, in one process */
     *t = (struct bench_target){.dir = "bench-XXXXXX", .pid = -1};
     if (!mkdtemp(t->dir)) exit(1);
-    t->http_port = 20000 + (int)(getpid() % 10000) * 2 + next++ % 2;
-    t->https_port = t->http_port + 20001;
+    /* Below those that the system gives to connections: one of them may be in use at any moment. */
+    t->http_port = 10000 + (int)(getpid() % 5500) * 4 + next++ % 2 * 2;
+    t->https_port = t->http_port + 1;
     snprintf(ca, sizeof(ca), "%s/ca/bench", t->dir);
     struct chy_ca_init init = {
         .dir = ca,
