@@ -160,7 +160,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         chy_net_conn_close(c);
         return;
     }
-    if (c->state == CHY_CONN_BUSY || c->state == CHY_CONN_WRITE) {
+    if (c->state != CHY_CONN_HEAD && c->state != CHY_CONN_BODY) {
         stop_reading(c); /* pipelined: it waits in the socket until this answer is out */
     } else {
         chy_net_conn_advance(c);
@@ -246,18 +246,12 @@ static bool pull_tls(struct chy_conn *c)
     return false;
 }
 
-static void refuse_parsed(struct chy_conn *c)
-{
-    c->linger = true;
-    chy_exchange_refuse(c, c->parser.status, c->parser.why);
-}
-
 static bool step_head(struct chy_conn *c)
 {
     if (c->in_n == 0) return false;
     switch (chy_http_head(&c->parser, c->in, c->in_n)) {
     case CHY_HTTP_MORE: return false;
-    case CHY_HTTP_REFUSED: refuse_parsed(c); return true;
+    case CHY_HTTP_REFUSED: chy_exchange_refuse_malformed(c); return true;
     case CHY_HTTP_DONE: break;
     }
     c->in_pos = c->parser.head_n;
@@ -274,7 +268,7 @@ static bool step_body(struct chy_conn *c)
     c->in_pos += used;
     if (c->in_pos == c->in_n) c->in_pos = c->in_n = c->parser.head_n;
     if (step == CHY_HTTP_REFUSED) {
-        refuse_parsed(c);
+        chy_exchange_refuse_malformed(c);
         return true;
     }
     /* What came, not what was promised: a promise would keep the room from others. */
@@ -311,6 +305,7 @@ static void settle(struct chy_conn *c)
         break;
     case CHY_CONN_BODY: wait = CHY_WAIT_BODY; break;
     case CHY_CONN_BUSY: chy_wait_arm(c, CHY_WAIT_NONE); return;
+    case CHY_CONN_REFUSED:
     case CHY_CONN_WRITE:
     case CHY_CONN_LINGER:
     case CHY_CONN_CLOSED: return;

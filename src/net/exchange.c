@@ -33,7 +33,7 @@ void chy_exchange_reset(struct chy_exchange *x)
     x->own_cache = x->held = x->answered = false;
 }
 
-void chy_exchange_refuse(struct chy_conn *c, int status, const char *why)
+static void make_refusal(struct chy_conn *c, int status, const char *why)
 {
     struct chy_err err = {CHY_S_OK, ""};
     (void)chy_fail(&err, chy_problem_code(status), "%s", why);
@@ -41,7 +41,23 @@ void chy_exchange_refuse(struct chy_conn *c, int status, const char *why)
     c->x.answered = false;
     c->close_after = true;
     chy_exchange_problem_status(&c->x, status, &err);
+}
+
+void chy_exchange_refuse(struct chy_conn *c, int status, const char *why)
+{
+    make_refusal(c, status, why);
     chy_net_conn_send(c);
+}
+
+void chy_exchange_refuse_malformed(struct chy_conn *c)
+{
+    c->linger = true;
+    make_refusal(c, c->parser.status, c->parser.why);
+    if (chy_wait_refusal(c)) {
+        c->state = CHY_CONN_REFUSED;
+    } else {
+        chy_net_conn_send(c);
+    }
 }
 
 static void refuse_route(struct chy_conn *c)
@@ -86,10 +102,7 @@ void chy_exchange_begin(struct chy_conn *c)
         return;
     }
     switch (chy_http_body_start(&c->parser, &x->body, route->body_max)) {
-    case CHY_HTTP_REFUSED:
-        c->linger = true;
-        chy_exchange_refuse(c, c->parser.status, c->parser.why);
-        break;
+    case CHY_HTTP_REFUSED: chy_exchange_refuse_malformed(c); break;
     case CHY_HTTP_MORE: read_body(c); break;
     case CHY_HTTP_DONE: chy_exchange_dispatch(c); break;
     }

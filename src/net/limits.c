@@ -6,6 +6,8 @@
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 500
 #define TURNS_A_ROUND 4
+#define REFUSALS_A_ROUND 10
+#define REFUSAL_ROUND_MS 10
 
 const struct chy_net_limits chy_net_limits_default = {
     .head_max = 16 * 1024,
@@ -106,6 +108,39 @@ void chy_wait_turn(struct chy_conn *c)
 {
     chy_wait_arm(c, CHY_WAIT_TURN);
     uv_idle_start(&c->net->turns, on_turns);
+}
+
+static void on_pace(uv_timer_t *pace)
+{
+    struct chy_net *net = pace->data;
+    struct chy_wait_list *list = &net->waits[CHY_WAIT_REFUSAL];
+    bool quiet = net->refusals_left == REFUSALS_A_ROUND;
+    for (net->refusals_left = REFUSALS_A_ROUND; net->refusals_left && list->first;
+         net->refusals_left--) {
+        struct chy_conn *c = list->first;
+        unlink_wait(c);
+        chy_net_conn_send(c);
+        chy_net_conn_advance(c);
+    }
+    if (quiet && !list->first) uv_timer_stop(pace);
+}
+
+/* Whoever sends garbage waits for the answer before he sends more, or holds a place that is taken
+ * from him first: so many are answered in a second, and the loop has its time for others. */
+bool chy_wait_refusal(struct chy_conn *c)
+{
+    struct chy_net *net = c->net;
+    if (!uv_is_active((const uv_handle_t *)&net->pace)) {
+        net->refusals_left = REFUSALS_A_ROUND;
+        uv_timer_start(&net->pace, on_pace, REFUSAL_ROUND_MS, REFUSAL_ROUND_MS);
+    }
+    bool waits = net->refusals_left == 0;
+    if (waits) {
+        chy_wait_arm(c, CHY_WAIT_REFUSAL);
+    } else {
+        net->refusals_left--;
+    }
+    return waits;
 }
 
 void chy_charge(struct chy_conn *c, size_t n)

@@ -111,7 +111,8 @@ static void finish(struct chy_net *net)
     net->wake_open = false;
     pthread_mutex_unlock(&net->lock);
     uv_handle_t *const own[] = {(uv_handle_t *)&net->wake, (uv_handle_t *)&net->tick,
-                                (uv_handle_t *)&net->drain, (uv_handle_t *)&net->turns};
+                                (uv_handle_t *)&net->drain, (uv_handle_t *)&net->turns,
+                                (uv_handle_t *)&net->pace};
     for (size_t i = 0; i < CHY_ARRAY_LEN(own); i++) {
         uv_close(own[i], NULL);
     }
@@ -181,7 +182,8 @@ static chy_hresult init_loop(struct chy_net *net, struct chy_err *err)
     (void)uv_timer_init(&net->loop, &net->tick);
     (void)uv_timer_init(&net->loop, &net->drain);
     (void)uv_idle_init(&net->loop, &net->turns);
-    net->wake.data = net->tick.data = net->drain.data = net->turns.data = net;
+    (void)uv_timer_init(&net->loop, &net->pace);
+    net->wake.data = net->tick.data = net->drain.data = net->turns.data = net->pace.data = net;
     net->wake_open = true;
     return CHY_S_OK;
 }

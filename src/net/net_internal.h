@@ -20,7 +20,8 @@ enum chy_wait {
     CHY_WAIT_BODY,
     CHY_WAIT_WRITE,
     CHY_WAIT_LINGER,
-    CHY_WAIT_TURN, /* its next request has come already, but others go first */
+    CHY_WAIT_TURN,    /* its next request has come already, but others go first */
+    CHY_WAIT_REFUSAL, /* told that its request is malformed when the others have been */
     CHY_WAIT_NONE
 };
 
@@ -30,11 +31,12 @@ struct chy_wait_list {
 };
 
 enum chy_net_conn_state {
-    CHY_CONN_HEAD,   /* reading a head, or idle */
-    CHY_CONN_BODY,   /* reading a body */
-    CHY_CONN_BUSY,   /* a handler has the exchange */
-    CHY_CONN_WRITE,  /* an answer goes out */
-    CHY_CONN_LINGER, /* the last answer is out, unread octets are dropped (RFC 9112 9.6) */
+    CHY_CONN_HEAD,    /* reading a head, or idle */
+    CHY_CONN_BODY,    /* reading a body */
+    CHY_CONN_BUSY,    /* a handler has the exchange */
+    CHY_CONN_REFUSED, /* its answer waits: too many requests are malformed */
+    CHY_CONN_WRITE,   /* an answer goes out */
+    CHY_CONN_LINGER,  /* the last answer is out, unread octets are dropped (RFC 9112 9.6) */
     CHY_CONN_CLOSED
 };
 
@@ -146,6 +148,8 @@ struct chy_net {
     uv_timer_t tick;
     uv_timer_t drain;
     uv_idle_t turns; /* runs while connections wait for their turn */
+    uv_timer_t pace; /* of refusals; runs while there are any */
+    unsigned refusals_left;
     struct chy_net_limits limits;
     struct chy_http_limits http_limits;
     struct chy_clock clock;
@@ -185,6 +189,7 @@ void chy_wait_arm(struct chy_conn *c, enum chy_wait wait);
 void chy_wait_setup(struct chy_net *net);
 void chy_wait_start(struct chy_net *net); /* the tick runs while there are connections */
 void chy_wait_turn(struct chy_conn *c);
+bool chy_wait_refusal(struct chy_conn *c);     /* false: its answer may go out now */
 void chy_charge(struct chy_conn *c, size_t n); /* any thread that owns the exchange */
 void chy_discharge(struct chy_conn *c);
 
@@ -230,6 +235,7 @@ void chy_exchange_reset(struct chy_exchange *x);
 void chy_exchange_begin(struct chy_conn *c);    /* the head is there: routes, starts the body */
 void chy_exchange_dispatch(struct chy_conn *c); /* the body is there */
 void chy_exchange_refuse(struct chy_conn *c, int status, const char *why);
+void chy_exchange_refuse_malformed(struct chy_conn *c); /* as the parser says */
 /* The two ends of every reply; between them the answer is made. */
 void chy_exchange_answer(struct chy_exchange *x, int status, const char *content_type);
 void chy_exchange_answered(struct chy_exchange *x);

@@ -22,11 +22,8 @@
 static const struct {
     enum chy_wait wait;
     unsigned ms;
-} protected[] = {{CHY_WAIT_LINGER, 50},
-                 {CHY_WAIT_IDLE, 1000},
-                 {CHY_WAIT_HEAD, 2000},
-                 {CHY_WAIT_BODY, 5000},
-                 {CHY_WAIT_WRITE, 5000}};
+} protected[] = {{CHY_WAIT_REFUSAL, 0}, {CHY_WAIT_LINGER, 50}, {CHY_WAIT_IDLE, 1000},
+                 {CHY_WAIT_HEAD, 2000}, {CHY_WAIT_BODY, 5000}, {CHY_WAIT_WRITE, 5000}};
 
 static unsigned places(const struct chy_conn *c)
 {

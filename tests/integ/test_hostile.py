@@ -343,12 +343,9 @@ MALFORMED = (
 )
 
 
-def flood(where, n, refused, odd, seed, rate=0):
-    """As fast as it goes, or at a rate: what was late is made up for."""
-    choose, start = random.Random(seed), time.monotonic()
-    for i in range(n):
-        if rate and (early := start + i / rate - time.monotonic()) > 0:
-            time.sleep(early)
+def flood(where, n, refused, odd, seed):
+    choose = random.Random(seed)
+    for _ in range(n):
         try:
             with socket.create_connection(where, 30) as s:
                 s.sendall(choose.choice(MALFORMED))
@@ -364,13 +361,13 @@ def flood(where, n, refused, odd, seed, rate=0):
 
 
 class Flood(Hostile):
-    def flood(self, n, rate=0):
+    def flood(self, n):
         """The good client's rate before and during; what the machine spent on whom meanwhile is told."""
         good = self.good_client()
         base = resident(self.pid)
         before = good.rate()
         refused, odd = multiprocessing.Value("L", 0), multiprocessing.Value("L", 0)
-        parts = [multiprocessing.Process(target=flood, daemon=True, args=(address(self.d), n // 2, refused, odd, seed, rate / 2))
+        parts = [multiprocessing.Process(target=flood, daemon=True, args=(address(self.d), n // 2, refused, odd, seed))
                  for seed in (1, 2)]
         made, start, peak, spent_by, flooding = good.counter.value, time.monotonic(), base, cpu_seconds(self.pid), 0
         for p in parts:
@@ -395,14 +392,9 @@ class Flood(Hostile):
         return before, during
 
     def test_malformed_requests(self):
-        """As fast as two processes can: on a small machine they take the processors from the good client, too."""
-        _, during = self.flood(FLOOD)
-        self.assertGreater(during, 0)
-
-    def test_malformed_requests_that_leave_the_machine_idle(self):
-        """So many each second as take little by themselves: what the good client loses, it loses to the daemon."""
+        """From clients that do it as fast as they can: they are answered at a pace, so the good client notices little."""
         for _ in range(ATTEMPTS):
-            before, during = self.flood(FLOOD // 4, rate=2000)
+            before, during = self.flood(FLOOD)
             if during >= RATIO * before:
                 break
         self.assertGreaterEqual(during, RATIO * before)

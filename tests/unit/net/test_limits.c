@@ -75,6 +75,81 @@ static void idle_connection_is_closed(void **state)
     server_stop(&s, 1000);
 }
 
+enum { GARBLED = 150 };
+
+static void dial_and_garble(const struct server *s, int fd[GARBLED])
+{
+    for (size_t i = 0; i < GARBLED; i++)
+        fd[i] = dial(s->port);
+    for (size_t i = 0; i < GARBLED; i++)
+        say(fd[i], i % 2 ? "GET /hello HTTP/1.1\r\nHost : a\r\n\r\n"
+                         : "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n");
+}
+
+static void malformed_requests_are_answered_at_a_pace(void **state)
+{
+    (void)state;
+    struct server s;
+    char a[1000];
+    int fd[GARBLED];
+    server_new(&s, NULL);
+    server_start(&s);
+    int good = dial(s.port);
+    ask(good, GET_HELLO, " 200 OK");
+    int64_t start = now_ms();
+    dial_and_garble(&s, fd);
+    ask(good, GET_HELLO, " 200 OK"); /* others go ahead */
+    for (size_t i = 0; i < GARBLED; i++) {
+        assert_true(hear(fd[i], a, sizeof(a)) > 0);
+        assert_non_null(strstr(a, i % 2 ? "HTTP/1.1 400 " : "HTTP/1.1 413 "));
+        assert_true(at_end(fd[i]));
+        close(fd[i]);
+    }
+    assert_in_range(now_ms() - start, 130, 20000); /* ten at once, ten more each ten milliseconds */
+    EVENTUALLY(counters_of(&s).refused == GARBLED);
+    ask(good, GET_HELLO, " 200 OK");
+    close(good);
+    server_stop(&s, 1000);
+}
+
+static void those_who_wait_to_be_refused_give_way(void **state)
+{
+    (void)state;
+    struct server s;
+    struct chy_net_limits l = chy_net_limits_default;
+    int fd[GARBLED];
+    l.connections_max = GARBLED;
+    server_new(&s, &l);
+    server_start(&s);
+    dial_and_garble(&s, fd);
+    for (int i = 0; i < 50; i++) {
+        int good = dial(s.port);
+        ask(good, GET_HELLO, " 200 OK");
+        close(good);
+    }
+    for (size_t i = 0; i < GARBLED; i++)
+        close(fd[i]);
+    server_stop(&s, 1000);
+}
+
+static void a_stop_answers_those_who_wait_to_be_refused(void **state)
+{
+    (void)state;
+    struct server s;
+    char a[1000];
+    int fd[GARBLED];
+    server_new(&s, NULL);
+    server_start(&s);
+    dial_and_garble(&s, fd);
+    EVENTUALLY(counters_of(&s).refused == GARBLED);
+    server_stop(&s, 10000);
+    for (size_t i = 0; i < GARBLED; i++) {
+        assert_true(hear(fd[i], a, sizeof(a)) > 0);
+        assert_non_null(strstr(a, "HTTP/1.1 4"));
+        close(fd[i]);
+    }
+}
+
 static void answer_big(struct chy_exchange *x, void *arg)
 {
     (void)arg;
@@ -323,6 +398,9 @@ int main(void)
         cmocka_unit_test(slow_body_is_refused),
         cmocka_unit_test(idle_connection_is_closed),
         cmocka_unit_test(client_that_does_not_read_is_dropped),
+        cmocka_unit_test(malformed_requests_are_answered_at_a_pace),
+        cmocka_unit_test(those_who_wait_to_be_refused_give_way),
+        cmocka_unit_test(a_stop_answers_those_who_wait_to_be_refused),
         cmocka_unit_test(unread_answers_give_way),
         cmocka_unit_test(long_body_is_refused_before_it_is_read),
         cmocka_unit_test(long_head_is_refused),
