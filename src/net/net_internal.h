@@ -144,7 +144,8 @@ struct chy_post {
 
 struct chy_net {
     uv_loop_t loop;
-    uv_async_t wake;
+    uv_poll_t wake;
+    int wake_fd; /* an eventfd */
     uv_timer_t tick;
     uv_timer_t drain;
     uv_idle_t turns; /* runs while connections wait for their turn */
