@@ -95,6 +95,12 @@ struct chy_lint {
 /* Notes that the rule is broken; octets that do not print become '?'. */
 void chy_lint_find(struct chy_lint *l, enum chy_lint_id id, const char *fmt, ...) CHY_PRINTF(3, 4);
 
+/* An end entity that says it is a server. */
+static inline bool chy_lint_is_server(const struct chy_lint *l)
+{
+    return !l->is_ca && (l->purposes & CHY_LP_SERVER);
+}
+
 /* The same where there is no certificate. */
 void chy_lint_note(struct chy_lint_report *r, enum chy_lint_id id, const char *fmt, ...)
     CHY_PRINTF(3, 4);

@@ -45,6 +45,8 @@ static void check_rsa(struct chy_lint *l, const struct chy_spki *key)
         chy_lint_find(l, CHY_LR_RSA_MODULUS, "the modulus has %d bits", key->size);
     } else if (key->size % 8 != 0) {
         chy_lint_find(l, CHY_LR_RSA_OCTETS, "the modulus has %d bits", key->size);
+    } else if (key->size < 3072 && !l->is_ca && (l->purposes & CHY_LP_CODE)) {
+        chy_lint_find(l, CHY_LR_RSA_CODE, "the modulus has %d bits", key->size);
     }
     if (e.n == 0 || !(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] == 1)) {
         chy_lint_find(l, CHY_LR_RSA_EXPONENT, "the exponent is even or 1");
@@ -99,6 +101,21 @@ static void check_role(struct chy_lint *l)
     }
 }
 
+/* What browsers and TLS 1.3 can use of a server's key. TLS agrees on keys that it makes itself, so
+ * a usage beyond the signature, and RSA's encipherment of a secret, serves nobody. */
+static void check_server(struct chy_lint *l)
+{
+    bool rsa = l->key_kind == CHY_KEY_RSA, ec = l->key_kind == CHY_KEY_EC;
+    unsigned spare = l->ku & (rsa ? CHY_KU_DATA_ENCIPHERMENT : ec ? CHY_KU_KEY_AGREEMENT : 0);
+    if (!rsa && !ec) chy_lint_find(l, CHY_LR_SPKI_SERVER, "it is of another kind");
+    if (l->ku && !(l->ku & CHY_KU_DIGITAL_SIGNATURE)) {
+        chy_lint_find(l, CHY_LR_KU_SERVER_SIGNS, "keyUsage bits %03x", l->ku);
+    }
+    if (l->purposes == CHY_LP_SERVER && spare) {
+        chy_lint_find(l, CHY_LR_KU_SERVER_SPARE, "keyUsage bits %03x", spare);
+    }
+}
+
 static enum chy_key_kind family(enum chy_key_kind kind)
 {
     return kind == CHY_KEY_RSA_PSS ? CHY_KEY_RSA : kind;
@@ -124,5 +141,6 @@ void chy_lint_key(struct chy_lint *l)
     if (key.kind == CHY_KEY_RSA || key.kind == CHY_KEY_RSA_PSS) check_rsa(l, &key);
     check_usage(l);
     check_role(l);
+    if (chy_lint_is_server(l)) check_server(l);
     check_own_algorithm(l);
 }

@@ -24,6 +24,9 @@ static void check_ca(struct chy_lint *l)
     } else if (l->ku && !(l->ku & CHY_KU_CRL_SIGN)) {
         chy_lint_find(l, CHY_LR_KU_CA_CRL, "CA:TRUE without cRLSign");
     }
+    if (!l->ca && l->path_len >= 0) {
+        chy_lint_find(l, CHY_LR_BC_ROOT_PATH, "path length %d", l->path_len);
+    }
     if (!l->ca || l->ca->path_len < 0) return;
     if (l->ca->path_len == 0) {
         chy_lint_find(l, CHY_LR_BC_ISSUER_PATH, "the issuer's path length is 0");
@@ -59,12 +62,26 @@ static void check_purpose_usage(struct chy_lint *l, struct chy_span oid)
     }
 }
 
+/* RFC 6960 4.2.2.2.1: who accepts nocheck looks nowhere, so pointers mislead. */
+static void check_ocsp_signer(struct chy_lint *l)
+{
+    if (l->ku & ~(unsigned)CHY_KU_DIGITAL_SIGNATURE) {
+        chy_lint_find(l, CHY_LR_OCSP_KU, "keyUsage bits %03x", l->ku);
+    }
+    if (!l->known[CHY_LX_NOCHECK]) return;
+    if (l->known[CHY_LX_CDP] || l->known[CHY_LX_CP]) {
+        chy_lint_find(l, CHY_LR_OCSP_PLAIN, "%s stands too",
+                      l->known[CHY_LX_CDP] ? "cRLDistributionPoints" : "certificatePolicies");
+    }
+}
+
 static void check_ocsp(struct chy_lint *l)
 {
     const struct chy_ext *nocheck = l->known[CHY_LX_NOCHECK];
     if ((l->purposes & CHY_LP_OCSP) && !l->is_ca && !nocheck) {
         chy_lint_find(l, CHY_LR_OCSP_NOCHECK, "OCSPSigning without ocsp-nocheck");
     }
+    if ((l->purposes & CHY_LP_OCSP) && !l->is_ca) check_ocsp_signer(l);
     if (!nocheck) return;
     if (!(l->purposes & CHY_LP_OCSP)) {
         chy_lint_find(l, CHY_LR_OCSP_NOCHECK_ONLY, "ocsp-nocheck without OCSPSigning");
@@ -79,11 +96,15 @@ static void check_ocsp(struct chy_lint *l)
 static void check_ca_purposes(struct chy_lint *l)
 {
     const struct chy_ext *e = l->known[CHY_LX_EKU];
+    unsigned apart = CHY_LP_CODE | CHY_LP_EMAIL | CHY_LP_TIME | CHY_LP_OCSP;
     if (!e) return;
     if (!l->ca) {
         chy_lint_find(l, CHY_LR_EKU_ROOT, "a self-signed CA has %zu purposes", l->n_eku);
     } else if (e->critical && !(l->purposes & CHY_LP_ANY)) {
         chy_lint_find(l, CHY_LR_EKU_CA_CRITICAL, "extKeyUsage is critical");
+    }
+    if (l->ca && (l->purposes & CHY_LP_SERVER) && (l->purposes & apart)) {
+        chy_lint_find(l, CHY_LR_EKU_CA_APART, "serverAuth and %zu more", l->n_eku - 1);
     }
 }
 
@@ -91,6 +112,8 @@ static void check_company(struct chy_lint *l)
 {
     if ((l->purposes & CHY_LP_CODE) && (l->purposes & (CHY_LP_SERVER | CHY_LP_EMAIL))) {
         chy_lint_find(l, CHY_LR_EKU_CODE_APART, "codeSigning and %zu more", l->n_eku - 1);
+    } else if ((l->purposes & CHY_LP_EMAIL) && (l->purposes & CHY_LP_SERVER)) {
+        chy_lint_find(l, CHY_LR_EKU_EMAIL_APART, "emailProtection and serverAuth");
     }
     if ((l->purposes & CHY_LP_OCSP) && l->n_eku > 1) {
         chy_lint_find(l, CHY_LR_EKU_OCSP_ALONE, "OCSPSigning and %zu more", l->n_eku - 1);
@@ -98,6 +121,15 @@ static void check_company(struct chy_lint *l)
     if (l->purposes & CHY_LP_IPSEC) {
         chy_lint_find(l, CHY_LR_EKU_IPSEC, "ipsecEndSystem, ipsecTunnel or ipsecUser");
     }
+}
+
+static void check_server_criticality(struct chy_lint *l)
+{
+    const struct chy_ext *bc = l->known[CHY_LX_BC];
+    if (l->known[CHY_LX_EKU]->critical && !(l->purposes & (CHY_LP_ANY | CHY_LP_TIME))) {
+        chy_lint_find(l, CHY_LR_EKU_SERVER_CRITICAL, "extKeyUsage is critical");
+    }
+    if (bc && !bc->critical) chy_lint_find(l, CHY_LR_BC_SERVER_CRITICAL, "it is not critical");
 }
 
 static void check_leaf_purposes(struct chy_lint *l)
@@ -116,6 +148,7 @@ static void check_leaf_purposes(struct chy_lint *l)
         chy_lint_find(l, CHY_LR_EKU_SERVER_SAN, "serverAuth without subjectAltName");
     }
     check_company(l);
+    if (chy_lint_is_server(l)) check_server_criticality(l);
 }
 
 void chy_lint_purposes(struct chy_lint *l)

@@ -119,7 +119,15 @@
     X(KU_CODE, "ku-code-signing", WARNING, "CABF CS 7.1.2.3",                                      \
       "a key that signs code does not encipher")                                                   \
     X(KU_SERVER, "ku-server-no-commitment", NOTICE, "CABF BR 7.1.2.7.11",                          \
-      "a server's key commits to no content: no nonRepudiation")
+      "a server's key commits to no content: no nonRepudiation")                                   \
+    X(KU_SERVER_SIGNS, "ku-server-signs", WARNING, "RFC 8446 4.4.2.2",                             \
+      "a server's key signs, as TLS 1.3 has it do: digitalSignature")                              \
+    X(KU_SERVER_SPARE, "ku-server-needed", NOTICE, "CABF BR 7.1.2.7.11",                           \
+      "a server's EC key agrees on no keys, and its RSA key enciphers no data")                    \
+    X(SPKI_SERVER, "spki-server-kind", NOTICE, "CABF BR 7.1.3.1",                                  \
+      "a server's key is of rsaEncryption or EC, which every browser reads")                       \
+    X(RSA_CODE, "rsa-code-signing", NOTICE, "CABF CS 6.1.5.2",                                     \
+      "an RSA key that signs code has 3072 bits or more")
 
 #define CHY_LINT_EXTENSION_RULES(X)                                                                \
     X(EXT_NOT_EMPTY, "ext-not-empty", ERROR, "RFC 5280 4.1.2.9",                                   \
@@ -141,6 +149,10 @@
       "no CA below an issuer with path length 0")                                                  \
     X(BC_PATH_WITHIN, "bc-path-len-within", WARNING, "RFC 5280 4.2.1.9",                           \
       "a CA's path length is below its issuer's")                                                  \
+    X(BC_ROOT_PATH, "bc-root-no-path-len", NOTICE, "CABF BR 7.1.2.1.4",                            \
+      "a root has no path length")                                                                 \
+    X(BC_SERVER_CRITICAL, "bc-server-critical", NOTICE, "CABF BR 7.1.2.7.8",                       \
+      "basicConstraints of a server is critical")                                                  \
     X(KU_STRUCTURE, "ku-structure", ERROR, "RFC 5280 4.2.1.3",                                     \
       "keyUsage is a bit string of the nine bits")                                                 \
     X(KU_NOT_EMPTY, "ku-not-empty", ERROR, "RFC 5280 4.2.1.3", "keyUsage has at least one bit")    \
@@ -163,11 +175,17 @@
       "extKeyUsage has at least one purpose")                                                      \
     X(EKU_DUPLICATE, "eku-duplicate", ERROR, "RFC 5280 4.2.1.12", "each purpose stands once")      \
     X(EKU_IN_LEAF, "eku-in-leaf", NOTICE, "CABF BR 7.1.2.7.6", "an end entity has extKeyUsage")    \
+    X(EKU_SERVER_CRITICAL, "eku-server-not-critical", NOTICE, "CABF BR 7.1.2.7.6",                 \
+      "a server's extKeyUsage is not critical")                                                    \
     X(EKU_ROOT, "eku-not-in-root", WARNING, "CABF BR 7.1.2.1", "a root has no extKeyUsage")        \
     X(EKU_CA_CRITICAL, "eku-ca-not-critical", NOTICE, "CABF BR 7.1.2.10",                          \
       "a CA's extKeyUsage is not critical")                                                        \
+    X(EKU_CA_APART, "eku-ca-apart", NOTICE, "CABF BR 7.1.2.10.6",                                  \
+      "a CA for servers is not one for mail, code, time stamps or OCSP as well")                   \
     X(EKU_CODE_APART, "eku-code-signing-apart", WARNING, "CABF CS 7.1.2.3",                        \
       "who signs code is no server and signs no mail")                                             \
+    X(EKU_EMAIL_APART, "eku-email-apart", NOTICE, "CABF BR 7.1.2.7.10",                            \
+      "who signs mail is no server")                                                               \
     X(EKU_OCSP_ALONE, "eku-ocsp-alone", WARNING, "CABF BR 7.1.2.8",                                \
       "OCSPSigning is the only purpose")                                                           \
     X(EKU_IPSEC, "eku-ipsec-obsolete", NOTICE, "RFC 4945 5.1.3.12",                                \
@@ -189,7 +207,11 @@
     X(OCSP_NOCHECK_ONLY, "ocsp-nocheck-only-signer", WARNING, "RFC 6960 4.2.2.2.1",                \
       "only an OCSP signer has ocsp-nocheck")                                                      \
     X(OCSP_NOCHECK_CRITICAL, "ocsp-nocheck-not-critical", WARNING, "RFC 6960 4.2.2.2.1",           \
-      "ocsp-nocheck is not critical")
+      "ocsp-nocheck is not critical")                                                              \
+    X(OCSP_KU, "ocsp-signing-ku", NOTICE, "CABF BR 7.1.2.8.7",                                     \
+      "an OCSP signer's key has digitalSignature and nothing else")                                \
+    X(OCSP_PLAIN, "ocsp-nocheck-no-pointers", NOTICE, "CABF BR 7.1.2.8.2",                         \
+      "an OCSP signer that is not checked has neither policies nor distribution points")
 
 #define CHY_LINT_POINTER_RULES(X)                                                                  \
     X(SKI_STRUCTURE, "ski-structure", ERROR, "RFC 5280 4.2.1.2",                                   \

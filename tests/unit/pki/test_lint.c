@@ -74,6 +74,7 @@ enum slot {
 #define RSA_ALG "30{06{2a864886f70d010101}0500}"
 #define RSA_KEY(n, e) "30{" RSA_ALG "03{0030{02{00" n "}02{" e "}}}}"
 #define RSA2048 RSA_KEY(RSA_N "6f", "010001")
+#define RSA3072 RSA_KEY(X8(X8("a5cc")) RSA_N "6f", "010001")
 #define RSA1024                                                                                    \
     RSA_KEY("c17ea56f5596a9df3a8560f226b8fcd9b0eec94666cb0945ad8b80cf2c6a92d6e92ace988016146ffe"   \
             "158c004a49b82fcd90e2689e6b6a0129ec09b53fb272142176281a64cf574deb2f75fd3d47454fc55d"   \
@@ -98,7 +99,7 @@ enum slot {
 #define EXT_CP(value) EXT("551d20", "", value)
 #define EXT_NC(value) EXT("551d1e", CRIT, value)
 #define NOCHECK EXT("2b0601050507300105", "", "0500")
-#define TWO_YEARS VALID("17{'260101000000Z'}", "17{'271231235959Z'}")
+#define ONE_YEAR VALID("17{'260101000000Z'}", "17{'261231235959Z'}")
 #define SIX_YEARS VALID("17{'260101000000Z'}", "17{'311231235959Z'}")
 #define CLIENT EXT_EKU(KP("02"))
 
@@ -107,7 +108,7 @@ static const char *const leaf[SLOTS] = {
     [SERIAL] = "02{7f0102030405060708090a0b0c0d0e0f10111213}",
     [SIG_ALG] = ECDSA_SHA256,
     [ISSUER] = NAME(RDN(CN, "0c", "'CA'")),
-    [VALIDITY] = TWO_YEARS,
+    [VALIDITY] = ONE_YEAR,
     [SUBJECT] = NAME(WWW),
     [SPKI] = P256,
     [BC] = EXT_BC(CRIT, "30{}"),
@@ -123,6 +124,24 @@ static const char *const leaf[SLOTS] = {
                                                "'http://ocsp.example.com'") "}}"),
     [CP] =
         EXT_CP("30{30{06{2a0304}}30{06{2a0305}30{30{06{2b06010505070201}16{'https://a/cps'}}}}}"),
+    [CA_NAME] = NAME(RDN(CN, "0c", "'CA'")),
+    [CA_KEY_ID] = KEY_ID,
+    [CA_SIG_ALG] = ECDSA_SHA256,
+};
+
+static const char *const signer[SLOTS] = {
+    [VERSION] = "a0{020102}",
+    [SERIAL] = "02{7f0102030405060708090a0b0c0d0e0f10111213}",
+    [SIG_ALG] = ECDSA_SHA256,
+    [ISSUER] = NAME(RDN(CN, "0c", "'CA'")),
+    [VALIDITY] = ONE_YEAR,
+    [SUBJECT] = NAME(RDN(CN, "0c", "'OCSP'")),
+    [SPKI] = P256,
+    [KU] = EXT_KU("03{0780}"),
+    [EKU] = EXT_EKU(KP("09")),
+    [SKI] = EXT_SKI("", "04{" OWN_ID "}"),
+    [AKI] = EXT_AKI("", "30{80{" KEY_ID "}}"),
+    [OTHER] = NOCHECK,
     [CA_NAME] = NAME(RDN(CN, "0c", "'CA'")),
     [CA_KEY_ID] = KEY_ID,
     [CA_SIG_ALG] = ECDSA_SHA256,

@@ -24,7 +24,7 @@ static const struct fixture {
     {"ed25519.der", NULL, {"validity-both-ends", "ku-in-ca"}},
     {"rsa.der", NULL, {"validity-both-ends", "ku-in-ca"}},
     {"rich-ca.der", NULL, {NULL}},
-    {"rich-leaf.der", "rich-ca.der", {NULL}},
+    {"rich-leaf.der", "rich-ca.der", {"eku-email-apart"}},
 };
 
 static size_t read_corpus(const char *name, uint8_t *out)
