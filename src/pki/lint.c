@@ -81,6 +81,9 @@ static const struct {
     {CHY_LX_MS_APP_POLICIES, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x15\x0a")},
     {CHY_LX_MS_SID, CHY_LINT_OID("\x2b\x06\x01\x04\x01\x82\x37\x19\x02")},
     {CHY_LX_NO_REV, CHY_LINT_OID("\x55\x1d\x38")},
+    {CHY_LX_SCT, CHY_LINT_OID("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02")},
+    {CHY_LX_CT_POISON, CHY_LINT_OID("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03")},
+    {CHY_LX_QC, CHY_LINT_OID("\x2b\x06\x01\x05\x05\x07\x01\x03")},
 };
 
 static void classify(struct chy_lint *l, const struct chy_ext *e)

@@ -21,6 +21,11 @@ static void check_text(struct chy_lint *l, enum chy_lint_id id, const struct chy
     }
 }
 
+static bool ends_with(struct chy_span v, struct chy_span end)
+{
+    return v.n > end.n && chy_span_eq_nocase(chy_span_of(v.p + v.n - end.n, end.n), end);
+}
+
 static void check_dns(struct chy_lint *l, const struct chy_general_name *gn)
 {
     struct chy_span v = gn->value;
@@ -30,6 +35,10 @@ static void check_dns(struct chy_lint *l, const struct chy_general_name *gn)
     }
     if (v.n > 2 && v.p[0] == '*' && v.p[1] == '.' && !memchr(v.p + 2, '.', v.n - 2)) {
         chy_lint_find(l, CHY_LR_SAN_WILDCARD_TLD, "'%.*s'", CHY_LINT_SHOW(v));
+    }
+    if (chy_lint_is_server(l) &&
+        (ends_with(v, CHY_SPAN_STR(".in-addr.arpa")) || ends_with(v, CHY_SPAN_STR(".ip6.arpa")))) {
+        chy_lint_find(l, CHY_LR_SAN_ARPA, "'%.*s'", CHY_LINT_SHOW(v));
     }
 }
 
@@ -147,11 +156,12 @@ static void check_common_name(struct chy_lint *l, const struct chy_general_name 
 /* Which kinds of identity are among the names. */
 struct kinds {
     bool host, mailbox, user;
+    bool beyond; /* of a kind that no server is asked by */
 };
 
 static struct kinds kinds_of(const struct chy_general_name *names, size_t n)
 {
-    struct kinds k = {false, false, false};
+    struct kinds k = {false, false, false, false};
     for (size_t i = 0; i < n; i++) {
         enum chy_gn_type t = names[i].type;
         struct chy_span other = names[i].other_oid;
@@ -161,6 +171,7 @@ static struct kinds kinds_of(const struct chy_general_name *names, size_t n)
         k.mailbox =
             k.mailbox || t == CHY_GN_EMAIL || (is_other && chy_span_eq(other, OID_SMTP_UTF8));
         k.user = k.user || (is_other && chy_span_eq(other, OID_UPN));
+        k.beyond = k.beyond || (t != CHY_GN_DNS && t != CHY_GN_IP);
     }
     return k;
 }
@@ -170,6 +181,8 @@ static void check_identities(struct chy_lint *l, const struct chy_general_name *
     struct kinds k = kinds_of(names, n);
     if ((l->purposes & CHY_LP_SERVER) && n && !k.host) {
         chy_lint_find(l, CHY_LR_SAN_SERVER, "%zu names, none of them a host", n);
+    } else if (l->purposes == CHY_LP_SERVER && k.beyond) {
+        chy_lint_find(l, CHY_LR_SAN_SERVER_KINDS, "%zu names, some of another kind", n);
     }
     if ((l->purposes & CHY_LP_EMAIL) && !k.mailbox) {
         chy_lint_find(l, CHY_LR_SAN_EMAIL_USER, "%zu names, none of them a mailbox", n);

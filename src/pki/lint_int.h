@@ -40,6 +40,9 @@ enum chy_lint_ext_id {
     CHY_LX_MS_APP_POLICIES,
     CHY_LX_MS_SID,
     CHY_LX_NO_REV,
+    CHY_LX_SCT,
+    CHY_LX_CT_POISON,
+    CHY_LX_QC,
     CHY_LX_COUNT
 };
 

@@ -71,11 +71,15 @@ struct url_rules {
 struct urls {
     struct chy_span seen[URLS_MAX];
     size_t n;
+    unsigned kinds; /* 1 << enum url_kind, for each that occurs */
 };
 
-static void check_url(struct chy_lint *l, struct chy_span u, const struct url_rules *rules)
+static void check_url(struct chy_lint *l, struct urls *urls, struct chy_span u,
+                      const struct url_rules *rules)
 {
-    switch (kind_of(u)) {
+    enum url_kind kind = kind_of(u);
+    urls->kinds |= 1u << kind;
+    switch (kind) {
     case URL_NONE: chy_lint_find(l, rules->form, "'%.*s'", CHY_LINT_SHOW(u)); break;
     case URL_OTHER: chy_lint_find(l, rules->scheme, "'%.*s'", CHY_LINT_SHOW(u)); break;
     case URL_HTTPS:
@@ -83,6 +87,13 @@ static void check_url(struct chy_lint *l, struct chy_span u, const struct url_ru
     case URL_HTTP:
     case URL_LDAP: break;
     }
+}
+
+/* A directory answers those who are in it: not browsers, nor programs that read code or mail. */
+static bool is_for_directory_alone(const struct chy_lint *l, unsigned kinds)
+{
+    return kinds == 1u << URL_LDAP &&
+           (l->is_ca || (l->purposes & (CHY_LP_SERVER | CHY_LP_CODE | CHY_LP_EMAIL)));
 }
 
 static void check_duplicate(struct chy_lint *l, struct urls *urls, struct chy_span u,
@@ -113,7 +124,7 @@ static bool check_full_name(struct chy_lint *l, struct points *points, struct ch
         if (!chy_der_read(&d, &t)) return false;
         if (t.tag == CHY_DER_CTX(CHY_GN_URI)) {
             url = true;
-            check_url(l, t.value, points->rules);
+            check_url(l, &points->urls, t.value, points->rules);
             check_duplicate(l, &points->urls, t.value, points->rules);
         } else if (t.tag != CHY_DER_CTX_C(CHY_GN_DIR)) {
             return false;
@@ -159,6 +170,9 @@ static bool check_point(struct chy_lint *l, struct points *points, struct chy_de
         return false;
     }
     if (has_reasons) points->n_partial++;
+    if ((has_reasons || has_issuer) && chy_lint_is_server(l)) {
+        chy_lint_find(l, CHY_LR_CDP_PLAIN, "point %zu", points->n);
+    }
     if (!has_name && !has_issuer) {
         chy_lint_find(l, CHY_LR_CDP_NAMED, "point %zu has neither a name nor an issuer", points->n);
     }
@@ -188,6 +202,8 @@ static void check_cdp(struct chy_lint *l)
         chy_lint_find(l, CHY_LR_CDP_STRUCTURE, "value of %zu octets", e->value.n);
     } else if (points.n == points.n_partial) {
         chy_lint_find(l, CHY_LR_CDP_REASONS, "%zu points, each for some reasons", points.n);
+    } else if (is_for_directory_alone(l, points.urls.kinds)) {
+        chy_lint_find(l, CHY_LR_CDP_HTTP, "%zu URLs, all of them ldap", points.urls.n);
     }
     if (e->critical) chy_lint_find(l, CHY_LR_CDP_NOT_CRITICAL, "it is critical");
 }
@@ -230,6 +246,7 @@ static bool read_access(struct chy_der d, struct chy_span *method, struct chy_tl
 static bool check_accesses(struct chy_lint *l, struct chy_der list, const struct url_rules *rules)
 {
     struct urls urls = {.n = 0};
+    unsigned of_issuer = 0;
     while (!chy_der_empty(&list)) {
         struct chy_der access;
         struct chy_span method;
@@ -237,9 +254,14 @@ static bool check_accesses(struct chy_lint *l, struct chy_der list, const struct
         if (!chy_der_read(&list, &whole) || whole.tag != CHY_DER_SEQUENCE) return false;
         access = chy_der_of(whole.value);
         if (!read_access(access, &method, &location)) return false;
-        if (location.tag == CHY_DER_CTX(CHY_GN_URI)) check_url(l, location.value, rules);
+        urls.kinds = 0;
+        if (location.tag == CHY_DER_CTX(CHY_GN_URI)) check_url(l, &urls, location.value, rules);
+        if (chy_span_eq(method, OID_CA_ISSUERS)) of_issuer |= urls.kinds;
         check_method(l, method, &location);
         check_duplicate(l, &urls, whole.value, rules);
+    }
+    if (is_for_directory_alone(l, of_issuer)) {
+        chy_lint_find(l, CHY_LR_AIA_HTTP, "caIssuers is ldap alone");
     }
     return true;
 }

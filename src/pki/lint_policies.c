@@ -74,6 +74,18 @@ malformed:
     chy_lint_find(l, CHY_LR_CP_NOTICE, "notice of %zu octets", content.n);
 }
 
+static void check_cps(struct chy_lint *l, const struct chy_tlv *t)
+{
+    size_t n = t->tag == CHY_DER_IA5 ? chy_lint_uri_scheme(t->value) : 0;
+    struct chy_span scheme = {t->value.p, n};
+    if (n == 0) {
+        chy_lint_find(l, CHY_LR_CP_CPS, "'%.*s'", CHY_LINT_SHOW(t->value));
+    } else if (!chy_span_eq_nocase(scheme, CHY_SPAN_STR("http")) &&
+               !chy_span_eq_nocase(scheme, CHY_SPAN_STR("https"))) {
+        chy_lint_find(l, CHY_LR_CP_CPS_HTTP, "'%.*s'", CHY_LINT_SHOW(t->value));
+    }
+}
+
 static bool check_qualifier(struct chy_lint *l, struct chy_der d, bool any_policy)
 {
     struct chy_span id;
@@ -81,10 +93,12 @@ static bool check_qualifier(struct chy_lint *l, struct chy_der d, bool any_polic
     if (!chy_der_expect(&d, CHY_DER_OID, &id) || !chy_der_read(&d, &t) || !chy_der_empty(&d)) {
         return false;
     }
-    if (chy_span_eq(id, OID_CPS)) {
-        if (t.tag != CHY_DER_IA5 || chy_lint_uri_scheme(t.value) == 0) {
-            chy_lint_find(l, CHY_LR_CP_CPS, "'%.*s'", CHY_LINT_SHOW(t.value));
-        }
+    bool cps = chy_span_eq(id, OID_CPS);
+    if (!cps && !l->is_ca && l->purposes == CHY_LP_SERVER) {
+        chy_lint_find(l, CHY_LR_CP_SERVER_CPS, "a qualifier of %zu octets", id.n);
+    }
+    if (cps) {
+        check_cps(l, &t);
     } else if (chy_span_eq(id, OID_NOTICE)) {
         if (t.tag != CHY_DER_SEQUENCE) {
             chy_lint_find(l, CHY_LR_CP_NOTICE, "it is no SEQUENCE");
@@ -132,6 +146,7 @@ static void check_policies(struct chy_lint *l, struct policies *seen)
     }
     if (!ok) chy_lint_find(l, CHY_LR_CP_STRUCTURE, "value of %zu octets", e->value.n);
     if (e->critical) chy_lint_find(l, CHY_LR_CP_NOT_CRITICAL, "it is critical");
+    if (l->is_ca && !l->ca) chy_lint_find(l, CHY_LR_CP_ROOT, "it has %zu", seen->n);
 }
 
 /* PolicyMappings ::= SEQUENCE OF SEQUENCE { issuerDomainPolicy, subjectDomainPolicy } */

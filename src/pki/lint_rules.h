@@ -246,6 +246,10 @@
       "cRLDistributionPoints is not critical")                                                     \
     X(CDP_URL, "cdp-url-present", WARNING, "RFC 5280 4.2.1.13",                                    \
       "a distribution point that has a name has a URL")                                            \
+    X(CDP_HTTP, "cdp-http", NOTICE, "CABF BR 7.1.2.11.2",                                          \
+      "a CRL can be had by HTTP, not by LDAP alone")                                               \
+    X(CDP_PLAIN, "cdp-name-alone", NOTICE, "CABF BR 7.1.2.11.2",                                   \
+      "a server's distribution point is its name, without reasons or another issuer")              \
     X(CDP_TLS, "cdp-no-tls", WARNING, "RFC 5280 8",                                                \
       "its URLs need no TLS, whose certificate would need a CRL first")                            \
     X(CDP_DUPLICATE, "cdp-duplicate", WARNING, "RFC 5280 4.2.1.13", "each URL stands once")        \
@@ -277,6 +281,8 @@
     X(AIA_LOCATION, "aia-location-url", WARNING, "RFC 5280 4.2.2.1",                               \
       "an access location is a URL")                                                               \
     X(AIA_OCSP, "aia-ocsp-http", WARNING, "RFC 6960 A.1", "OCSP is asked over HTTP")               \
+    X(AIA_HTTP, "aia-ca-issuers-http", NOTICE, "CABF BR 7.1.2.7.7",                                \
+      "the issuer's certificate can be had by HTTP, not by LDAP alone")                            \
     X(SELF_POINTERS, "self-signed-pointers", NOTICE, "CABF BR 7.1.2.1",                            \
       "who is self-signed points to no issuer and no CRL")                                         \
     X(SIA_NOT_CRITICAL, "sia-not-critical", ERROR, "RFC 5280 4.2.2.2",                             \
@@ -296,6 +302,10 @@
       "certificatePolicies is well-formed and not empty")                                          \
     X(CP_DUPLICATE, "cp-duplicate", ERROR, "RFC 5280 4.2.1.4", "each policy stands once")          \
     X(CP_CPS, "cp-cps-uri", WARNING, "RFC 5280 4.2.1.4", "a CPS pointer is an IA5 URL")            \
+    X(CP_CPS_HTTP, "cp-cps-http", NOTICE, "CABF BR 7.1.2.7.9", "a CPS pointer is an http(s) URL")  \
+    X(CP_SERVER_CPS, "cp-server-cps-only", NOTICE, "CABF BR 7.1.2.7.9",                            \
+      "a server's policies have no qualifier but a CPS pointer")                                   \
+    X(CP_ROOT, "cp-not-in-root", NOTICE, "CABF BR 7.1.2.1.2", "a root has no certificatePolicies") \
     X(CP_NOT_CRITICAL, "cp-not-critical", NOTICE, "CABF BR 7.1.2.7.9",                             \
       "certificatePolicies is not critical")                                                       \
     X(CP_ANY_QUALIFIER, "cp-any-qualifier", ERROR, "RFC 5280 4.2.1.4",                             \
@@ -362,6 +372,10 @@
       "a SmtpUTF8Mailbox is a mailbox whose local part needs UTF-8")                               \
     X(SAN_SERVER, "san-server-host", WARNING, "RFC 9525 6.3",                                      \
       "a server certificate names a host or an address")                                           \
+    X(SAN_SERVER_KINDS, "san-server-kinds", NOTICE, "CABF BR 7.1.2.7.12",                          \
+      "a certificate for a server alone names hosts and addresses, nothing else")                  \
+    X(SAN_ARPA, "san-no-reverse-zone", NOTICE, "CABF BR 4.2.2",                                    \
+      "a server is not named by a reverse zone, in-addr.arpa or ip6.arpa")                         \
     X(SAN_EMAIL_USER, "san-email-user", WARNING, "RFC 8550 3",                                     \
       "an S/MIME certificate names a mailbox")                                                     \
     X(SAN_LOGON, "san-logon-upn", WARNING, "MS-PKCA 3.1.5.2.1",                                    \
@@ -407,6 +421,18 @@
       "subjectDirectoryAttributes is not critical")                                                \
     X(TLS_FEATURE, "tls-feature-structure", ERROR, "RFC 7633 4.1",                                 \
       "the TLS feature extension is a list of numbers and not empty")                              \
+    X(SCT_LIST, "sct-list-structure", ERROR, "RFC 6962 3.3",                                       \
+      "a list of signed certificate timestamps is well-formed and not empty")                      \
+    X(CT_POISON, "ct-poison-value", ERROR, "RFC 6962 3.1",                                         \
+      "the poison of a precertificate is critical and NULL")                                       \
+    X(CT_EITHER, "ct-poison-alone", ERROR, "RFC 6962 3.3",                                         \
+      "timestamps stand in the certificate, not in its precertificate")                            \
+    X(QC_STRUCTURE, "qc-structure", ERROR, "RFC 3739 3.2.6",                                       \
+      "qcStatements is a list of statements and not empty")                                        \
+    X(QC_DUPLICATE, "qc-duplicate", WARNING, "ETSI EN 319 412-5 4.1",                              \
+      "each statement stands once")                                                                \
+    X(QC_NOT_CRITICAL, "qc-not-critical", NOTICE, "ETSI EN 319 412-5 4.1",                         \
+      "qcStatements is not critical")                                                              \
     X(MS_TEMPLATE_NAME, "ms-template-name", WARNING, "MS-CRTD 3",                                  \
       "the template's name is a text of one string type")                                          \
     X(MS_TEMPLATE_INFO, "ms-template-info", WARNING, "MS-WCCE 2.2.2.7",                            \

@@ -23,8 +23,8 @@ static const struct fixture {
     {"ec.der", NULL, {"validity-both-ends", "ku-in-ca"}},
     {"ed25519.der", NULL, {"validity-both-ends", "ku-in-ca"}},
     {"rsa.der", NULL, {"validity-both-ends", "ku-in-ca"}},
-    {"rich-ca.der", NULL, {NULL}},
-    {"rich-leaf.der", "rich-ca.der", {"eku-email-apart"}},
+    {"rich-ca.der", NULL, {"cp-not-in-root"}},
+    {"rich-leaf.der", "rich-ca.der", {"eku-email-apart", "cdp-name-alone"}},
 };
 
 static size_t read_corpus(const char *name, uint8_t *out)
