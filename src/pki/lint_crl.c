@@ -97,9 +97,13 @@ static void check_times(struct chy_lint_crl *l, const struct chy_tlv *this_updat
     chy_time next = CHY_TIME_DEFAULT;
     if (!chy_lint_crl_time(l, CHY_LR_CRL_TIME, "nextUpdate", next_update, &next)) return;
     l->next_update = next;
-    if (ok && next <= l->this_update) {
+    if (!ok) return;
+    if (next <= l->this_update) {
         chy_lint_note(l->out, CHY_LR_CRL_NEXT, "it is %lld s before thisUpdate",
                       (long long)((l->this_update - next) / CHY_US_PER_S));
+    } else if (next - l->this_update > 366 * INT64_C(86400) * CHY_US_PER_S) {
+        chy_lint_note(l->out, CHY_LR_CRL_YEAR, "it is %lld days after thisUpdate",
+                      (long long)((next - l->this_update) / (86400 * CHY_US_PER_S)));
     }
 }
 
@@ -153,6 +157,11 @@ static const struct {
     [FRESHEST] = {&chy_oid_freshest_crl, false},
 };
 
+static size_t element_len(size_t content)
+{
+    return chy_der_header_len(content) + content;
+}
+
 static void check_aki(struct chy_lint_crl *l, const struct chy_ext *e)
 {
     struct chy_span id = {NULL, 0};
@@ -162,6 +171,8 @@ static void check_aki(struct chy_lint_crl *l, const struct chy_ext *e)
         chy_lint_note(l->out, CHY_LR_CRL_AKI, "there is no authorityKeyIdentifier");
     } else if (!chy_aki_parse(e->value, &id) || !chy_span_eq(id, l->issuer->key_id)) {
         chy_lint_note(l->out, CHY_LR_CRL_AKI_EQUALS, "it is not the key identifier of the issuer");
+    } else if (e->value.n > element_len(element_len(id.n))) {
+        chy_lint_note(l->out, CHY_LR_CRL_AKI_KEY_ONLY, "issuer and serial number stand too");
     }
 }
 

@@ -12,6 +12,8 @@ enum { RDN_MAX = 16 };
 #define OID_CN CHY_SPAN_STR("\x55\x04\x03")
 #define OID_SERIAL CHY_SPAN_STR("\x55\x04\x05")
 #define OID_COUNTRY CHY_SPAN_STR("\x55\x04\x06")
+#define OID_STREET CHY_SPAN_STR("\x55\x04\x09")
+#define OID_UNIT CHY_SPAN_STR("\x55\x04\x0b")
 #define OID_DN_QUALIFIER CHY_SPAN_STR("\x55\x04\x2e")
 #define OID_EMAIL CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01")
 #define OID_UNSTRUCTURED CHY_SPAN_STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02")
@@ -138,7 +140,33 @@ static bool read_attr(struct chy_der *rdn, struct chy_lint_attr *a, struct chy_s
     return is_string(value.tag);
 }
 
-static bool check_rdn(struct chy_lint *l, struct chy_der rdn, bool subject)
+/* The types of X.520 as bits; units are nested as a directory nests them. More common names than
+ * one have a rule of their own. */
+static uint64_t counted_type(struct chy_span oid)
+{
+    bool x520 = oid.n == 3 && memcmp(oid.p, "\x55\x04", 2) == 0 && oid.p[2] < 64;
+    bool free =
+        chy_span_eq(oid, OID_CN) || chy_span_eq(oid, OID_UNIT) || chy_span_eq(oid, OID_STREET);
+    return x520 && !free ? UINT64_C(1) << oid.p[2] : 0;
+}
+
+static void check_server_rdn(struct chy_lint *l, const struct chy_span *types, size_t n,
+                             uint64_t *seen)
+{
+    uint64_t here = 0;
+    if (!chy_lint_is_server(l)) return;
+    if (n > 1) chy_lint_find(l, CHY_LR_NAME_RDN_SINGLE, "one has %zu", n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bit = counted_type(types[i]);
+        if (bit & *seen) {
+            chy_lint_find(l, CHY_LR_NAME_TYPE_ONCE, "attribute 2.5.4.%d once more", types[i].p[2]);
+        }
+        here |= bit;
+    }
+    *seen |= here;
+}
+
+static bool check_rdn(struct chy_lint *l, struct chy_der rdn, bool subject, uint64_t *types)
 {
     struct chy_span seen[RDN_MAX], last = {NULL, 0};
     size_t n = 0;
@@ -163,6 +191,7 @@ static bool check_rdn(struct chy_lint *l, struct chy_der rdn, bool subject)
         check_attr(l, &a);
         note_attr(l, &a);
     }
+    if (subject) check_server_rdn(l, seen, n, types);
     return n > 0;
 }
 
@@ -170,8 +199,9 @@ static void check_name(struct chy_lint *l, struct chy_span name, bool subject)
 {
     struct chy_der outer = chy_der_of(name), d, rdn;
     bool ok = chy_der_enter(&outer, CHY_DER_SEQUENCE, &d);
+    uint64_t types = 0;
     while (ok && !chy_der_empty(&d)) {
-        ok = chy_der_enter(&d, CHY_DER_SET, &rdn) && check_rdn(l, rdn, subject);
+        ok = chy_der_enter(&d, CHY_DER_SET, &rdn) && check_rdn(l, rdn, subject, &types);
     }
     if (!ok) chy_lint_find(l, CHY_LR_NAME_STRUCTURE, "the %s", subject ? "subject" : "issuer");
 }

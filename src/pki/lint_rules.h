@@ -40,6 +40,8 @@
       "an end entity's certificate ends before 9999-12-31")                                        \
     X(VALIDITY_SERVER, "validity-server-825-days", NOTICE, "CABF BR 6.3.2",                        \
       "a server certificate lasts 825 days at most, which clients ask of private CAs too")         \
+    X(VALIDITY_CODE, "validity-code-460-days", NOTICE, "CABF CS 6.3.2",                            \
+      "a certificate that signs code lasts 460 days at most")                                      \
     X(VALIDITY_ISSUER, "validity-within-issuer", ERROR, "RFC 5280 6.1.3",                          \
       "the validity lies inside the issuer's")
 
@@ -58,6 +60,10 @@
     X(NAME_RDN_DISTINCT, "name-rdn-distinct", ERROR, "X.501 9.3",                                  \
       "one RDN holds an attribute type once")                                                      \
     X(NAME_RDN_ORDER, "name-rdn-order", ERROR, "X.690 11.6", "the members of an RDN are sorted")   \
+    X(NAME_RDN_SINGLE, "name-rdn-single", NOTICE, "CABF BR 7.1.4.1",                               \
+      "an RDN of a server's subject has one attribute")                                            \
+    X(NAME_TYPE_ONCE, "name-type-once", NOTICE, "CABF BR 7.1.4.1",                                 \
+      "a server's subject has each attribute once, but units, streets and domain components")      \
     X(NAME_VALUE_EMPTY, "name-value-not-empty", ERROR, "X.520 6", "no value is empty")             \
     X(NAME_STRING_TYPE, "name-string-type", ERROR, "RFC 5280 A.1",                                 \
       "the string type is one that the attribute allows")                                          \
@@ -462,6 +468,8 @@
       "2050")                                                                                      \
     X(CRL_NEXT, "crl-next-update", ERROR, "RFC 5280 5.1.2.5",                                      \
       "nextUpdate is there, after thisUpdate")                                                     \
+    X(CRL_YEAR, "crl-within-a-year", NOTICE, "CABF BR 4.9.7",                                      \
+      "nextUpdate is at most twelve months after thisUpdate")                                      \
     X(CRL_LIST, "crl-entries-not-empty", ERROR, "RFC 5280 5.1.2.6",                                \
       "a list of entries has at least one")                                                        \
     X(CRL_ENTRY, "crl-entry-structure", ERROR, "RFC 5280 5.1",                                     \
@@ -494,6 +502,8 @@
     X(CRL_AKI, "crl-aki-present", ERROR, "RFC 5280 5.2.1", "the list names the issuer's key")      \
     X(CRL_AKI_EQUALS, "crl-aki-equals-issuer", ERROR, "RFC 5280 5.2.1",                            \
       "authorityKeyIdentifier is the issuer's subjectKeyIdentifier")                               \
+    X(CRL_AKI_KEY_ONLY, "crl-aki-key-id-only", NOTICE, "CABF BR 7.2.2",                            \
+      "the issuer's key is named by its identifier alone")                                         \
     X(CRL_NUMBER, "crl-number-present", ERROR, "RFC 5280 5.2.3", "the list has a CRL number")      \
     X(CRL_NUMBER_FORM, "crl-number-form", ERROR, "RFC 5280 5.2.3",                                 \
       "a CRL number is not negative and has at most 20 octets")                                    \
