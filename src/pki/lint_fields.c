@@ -113,20 +113,19 @@ static bool check_time(struct chy_lint *l, const char *what, const struct chy_tl
     return true;
 }
 
-static void check_end(struct chy_lint *l, chy_time not_before, chy_time not_after)
+static void check_end(struct chy_lint *l, chy_time not_after)
 {
     static const int64_t most_days = 825, most_days_of_code = 460;
     struct chy_civil end;
     chy_civil_from_time(&end, not_after);
-    int64_t seconds = (not_after - not_before) / CHY_US_PER_S + 1;
     if (end.year == 9999) {
         chy_lint_find(l, CHY_LR_VALIDITY_NO_END, "notAfter is in 9999");
-    } else if ((l->purposes & CHY_LP_CODE) && seconds > most_days_of_code * 86400) {
+    } else if ((l->purposes & CHY_LP_CODE) && l->seconds > most_days_of_code * 86400) {
         chy_lint_find(l, CHY_LR_VALIDITY_CODE, "it lasts %lld days",
-                      (long long)((seconds + 86399) / 86400));
-    } else if ((l->purposes & CHY_LP_SERVER) && seconds > most_days * 86400) {
+                      (long long)((l->seconds + 86399) / 86400));
+    } else if ((l->purposes & CHY_LP_SERVER) && l->seconds > most_days * 86400) {
         chy_lint_find(l, CHY_LR_VALIDITY_SERVER, "it lasts %lld days",
-                      (long long)((seconds + 86399) / 86400));
+                      (long long)((l->seconds + 86399) / 86400));
     }
 }
 
@@ -145,7 +144,8 @@ static void check_validity(struct chy_lint *l)
         chy_lint_find(l, CHY_LR_VALIDITY_BOTH_ENDS, "%lld days and one second",
                       (long long)((not_after - not_before) / (86400 * CHY_US_PER_S)));
     }
-    if (!l->is_ca) check_end(l, not_before, not_after);
+    l->seconds = (not_after - not_before) / CHY_US_PER_S + 1;
+    if (!l->is_ca) check_end(l, not_after);
     if (!l->ca) return;
     if (not_after > l->ca->not_after) {
         chy_lint_find(l, CHY_LR_VALIDITY_ISSUER, "notAfter is %lld s after the issuer's",

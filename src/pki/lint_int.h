@@ -77,6 +77,7 @@ struct chy_lint {
     struct chy_tlv version;                                 /* whole [0]; tag 0 when absent */
     struct chy_span serial, sig_alg, issuer, subject, spki; /* serial: content; the others whole */
     struct chy_tlv not_before, not_after;
+    int64_t seconds; /* from one end to the other, both counted; 0: unreadable */
     bool has_unique_ids, has_extensions;
     struct chy_ext ext[CHY_EXT_MAX];
     size_t n_ext;

@@ -333,6 +333,18 @@ static void check_no_rev_avail(struct chy_lint *l)
     }
 }
 
+/* What relying programs ask about. A certificate of a week is over before an answer would matter.
+ */
+static void check_status(struct chy_lint *l)
+{
+    static const int64_t short_lived = 7 * 86400;
+    unsigned asked = CHY_LP_SERVER | CHY_LP_CODE | CHY_LP_EMAIL;
+    if (!l->ca || !(l->is_ca || (l->purposes & asked)) || l->seconds <= short_lived) return;
+    if (l->known[CHY_LX_CDP] || l->known[CHY_LX_NO_REV] || l->known[CHY_LX_NOCHECK]) return;
+    if (has_ocsp(l->known[CHY_LX_AIA])) return;
+    chy_lint_find(l, CHY_LR_STATUS_TOLD, "nothing says whether it is revoked");
+}
+
 void chy_lint_pointers(struct chy_lint *l)
 {
     check_cdp(l);
@@ -340,6 +352,7 @@ void chy_lint_pointers(struct chy_lint *l)
     check_aia(l);
     check_sia(l);
     check_no_rev_avail(l);
+    check_status(l);
     if (!l->ca && (l->known[CHY_LX_CDP] || l->known[CHY_LX_AIA])) {
         chy_lint_find(l, CHY_LR_SELF_POINTERS, "cRLDistributionPoints or authorityInfoAccess");
     }

@@ -301,7 +301,9 @@
       "noRevAvail is not critical")                                                                \
     X(NO_REV_CA, "no-rev-avail-not-in-ca", ERROR, "RFC 9608 3", "a CA has no noRevAvail")          \
     X(NO_REV_POINTERS, "no-rev-avail-alone", ERROR, "RFC 9608 3",                                  \
-      "beside noRevAvail nothing points to a CRL or an OCSP responder")
+      "beside noRevAvail nothing points to a CRL or an OCSP responder")                            \
+    X(STATUS_TOLD, "status-told", NOTICE, "CABF BR 7.1.2.11.2",                                    \
+      "what lasts more than seven days points to a CRL or an OCSP responder")
 
 #define CHY_LINT_POLICY_RULES(X)                                                                   \
     X(CP_STRUCTURE, "cp-structure", ERROR, "RFC 5280 4.2.1.4",                                     \

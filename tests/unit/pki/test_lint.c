@@ -100,6 +100,7 @@ enum slot {
 #define EXT_NC(value) EXT("551d1e", CRIT, value)
 #define NOCHECK EXT("2b0601050507300105", "", "0500")
 #define ONE_YEAR VALID("17{'260101000000Z'}", "17{'261231235959Z'}")
+#define ONE_WEEK VALID("17{'260101000000Z'}", "17{'260107235959Z'}")
 #define SIX_YEARS VALID("17{'260101000000Z'}", "17{'311231235959Z'}")
 #define CLIENT EXT_EKU(KP("02"))
 
@@ -159,6 +160,7 @@ static const char *const ca[SLOTS] = {
     [KU] = EXT_KU("03{0106}"),
     [SKI] = EXT_SKI("", "04{" OWN_ID "}"),
     [AKI] = EXT_AKI("", "30{80{" KEY_ID "}}"),
+    [CDP] = EXT_CDP("30{" POINT(URL("'http://crl.example.com/root.crl'")) "}"),
     [NC] = EXT_NC("30{a0{30{82{'example.com'}}}}"),
     [CA_NAME] = NAME(RDN(CN, "0c", "'CA'")),
     [CA_KEY_ID] = KEY_ID,

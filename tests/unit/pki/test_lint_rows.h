@@ -752,7 +752,7 @@ static const struct row rows[] = {
      leaf,
      {NO_CDP, NO_OCSP, {OTHER, NO_REV_AVAIL(CRIT, "0500")}},
      {{END, NULL}}},
-    {"no-rev-avail-not-in-ca", ca, {{OTHER, NO_REV_AVAIL("", "0500")}}, {{END, NULL}}},
+    {"no-rev-avail-not-in-ca", ca, {NO_CDP, {OTHER, NO_REV_AVAIL("", "0500")}}, {{END, NULL}}},
     {"no-rev-avail-alone", leaf, {NO_OCSP, {OTHER, NO_REV_AVAIL("", "0500")}}, {NO_OCSP}},
     {"no-rev-avail-alone", leaf, {NO_CDP, {OTHER, NO_REV_AVAIL("", "0500")}}, {NO_CDP}},
     {"no-rev-avail-alone",
@@ -760,6 +760,10 @@ static const struct row rows[] = {
      {NO_OCSP,
       {OTHER, NO_REV_AVAIL("", "0500") EXT_FRESHEST("", "30{" POINT(URL("'http://a/d'")) "}")}},
      {NO_OCSP, {OTHER, EXT_FRESHEST("", "30{" POINT(URL("'http://a/d'")) "}")}}},
+
+    {"status-told", leaf, {NO_CDP, NO_OCSP}, {NO_CDP, NO_OCSP, {EKU, CLIENT}}},
+    {"status-told", leaf, {NO_CDP, {AIA, NULL}}, {NO_CDP, NO_OCSP, {VALIDITY, ONE_WEEK}}},
+    {"status-told", ca, {NO_CDP}, {{END, NULL}}},
 
     {"cp-not-critical",
      leaf,
