@@ -42,7 +42,8 @@ static chy_hresult read_what(const cJSON *v, struct chy_revoke *out, struct chy_
                                .invalidity_when = CHY_TIME_DEFAULT};
     chy_hresult hr = read_reason(v, &out->reason, err);
     if (hr == CHY_S_OK) hr = chy_body_time(v, "effective_when", &out->effective_when, err);
-    return hr == CHY_S_OK ? chy_body_time(v, "invalidity_when", &out->invalidity_when, err) : hr;
+    if (hr == CHY_S_OK) hr = chy_body_time(v, "invalidity_when", &out->invalidity_when, err);
+    return hr == CHY_S_OK ? chy_revoke_check(out, err) : hr;
 }
 
 /* ---- one ---- */

@@ -30,6 +30,7 @@ void chy_sanitize_name(struct chy_buf *out, const char *name);
 void chy_sanitize_short_name(struct chy_buf *out, const char *name);
 
 #define CHY_US_PER_S INT64_C(1000000)
+#define CHY_TIME_LAST (INT64_C(253402300799) * CHY_US_PER_S) /* 9999-12-31T23:59:59Z */
 /* "2026-11-21T05:58:04Z", with ".ffffff" where the fraction is not 0. out holds 32. */
 void chy_time_format(char *out, chy_time t);
 /* The same, and "2026-11-21", and a number of seconds since 1970. */

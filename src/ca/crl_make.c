@@ -96,15 +96,23 @@ static chy_hresult lay_down(struct work *w)
     return CHY_S_OK;
 }
 
+/* One date that a list cannot have must not keep all others from being told. */
+static chy_time date_of(const struct work *w, const struct chy_revoked *r, bool is_gone)
+{
+    chy_time t = is_gone ? r->revoked_when : r->effective_when;
+    if (t > w->view.now) t = w->view.now;
+    return t < CHY_REVOKE_FIRST ? CHY_REVOKE_FIRST : t;
+}
+
 static bool add_entry(const struct chy_revoked *r, void *arg)
 {
     struct work *w = arg;
     if (!chy_crl_lists(&w->view, r)) return true;
-    bool gone = r->disposition != CHY_DB_DISP_REVOKED || r->effective_when > w->view.now;
+    bool gone = !chy_crl_counts(&w->view, r);
     size_t before = w->block.n;
     chy_crl_entry_add(&w->block, &(struct chy_crl_entry){
                                      .serial = r->serial,
-                                     .revoked = gone ? r->revoked_when : r->effective_when,
+                                     .revoked = date_of(w, r, gone),
                                      .reason = gone ? CHY_CRL_REASON_REMOVE_FROM_CRL : r->reason,
                                      .invalid = gone ? CHY_TIME_DEFAULT : r->invalidity_when});
     w->entries_len += w->block.n - before;

@@ -78,6 +78,9 @@ chy_hresult chy_crl_times(const struct chy_crl_settings *s, bool is_delta, chy_t
                             : chy_time_plus(now, is_delta ? &s->delta_period : &s->period);
     out->next_update = out->next_publish + overlap + (wanted != CHY_TIME_DEFAULT ? skew : 0);
     out->propagated = now + overlap;
+    /* The last time that can be written (RFC 5280 4.1.2.5.2). */
+    if (out->next_publish > CHY_TIME_LAST) out->next_publish = CHY_TIME_LAST;
+    if (out->next_update > CHY_TIME_LAST) out->next_update = CHY_TIME_LAST;
     return CHY_S_OK;
 }
 
@@ -93,12 +96,18 @@ const struct chy_crl_record *chy_crl_delta_base(const struct chy_crl_bases *b, b
     return b->reached && !use_oldest ? b->reached : b->oldest;
 }
 
+bool chy_crl_counts(const struct chy_crl_view *view, const struct chy_revoked *r)
+{
+    return r->disposition == CHY_DB_DISP_REVOKED &&
+           chy_counts_by(r->effective_when, r->revoked_when, view->now);
+}
+
 bool chy_crl_lists(const struct chy_crl_view *view, const struct chy_revoked *r)
 {
-    bool revoked = r->disposition == CHY_DB_DISP_REVOKED && r->effective_when <= view->now;
-    if (!revoked) return view->is_delta; /* which says that it is so no longer, or not yet */
+    if (!chy_crl_counts(view, r)) return view->is_delta; /* it is so no longer, or not yet */
+    /* One that a clock ahead of its time has made proves nothing. */
     bool is_over = r->not_after != CHY_TIME_DEFAULT && view->previous != CHY_TIME_DEFAULT &&
-                   r->not_after < view->previous;
+                   r->not_after < view->previous && r->not_after < view->now;
     return !is_over || view->keep_expired || (r->crl_flags & CHY_ROW_CRL_WHEN_EXPIRED);
 }
 

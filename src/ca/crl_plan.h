@@ -60,6 +60,8 @@ struct chy_crl_view {
     chy_time now, previous;
     bool keep_expired, is_delta;
 };
+/* Is it revoked by then? */
+bool chy_crl_counts(const struct chy_crl_view *view, const struct chy_revoked *r);
 bool chy_crl_lists(const struct chy_crl_view *view, const struct chy_revoked *r);
 
 /* P8: above the last one, and above what any lost backup can have known, as long as the clock is

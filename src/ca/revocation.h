@@ -21,6 +21,10 @@ struct chy_revoke {
     chy_time effective_when;  /* CHY_TIME_DEFAULT: now; may lie behind or ahead */
     chy_time invalidity_when; /* CHY_TIME_DEFAULT: not told */
 };
+/* The earliest date of a revocation, 1970-01-01: a CRL with an earlier one is taken by nobody. */
+#define CHY_REVOKE_FIRST ((chy_time)0)
+/* Is it an order that can be followed, whatever it is for? */
+CHY_MUST_USE chy_hresult chy_revoke_check(const struct chy_revoke *what, struct chy_err *err);
 /* done: request_id, disposition and message of the row as it is then. Needs OFFICER. */
 void chy_ca_revoke(struct chy_ca *ca, const struct chy_caller *caller, struct chy_span serial,
                    const struct chy_revoke *what, chy_outcome_cb done, void *arg);

@@ -27,8 +27,34 @@ static chy_hresult refuse(const struct chy_row *row, const char *why, struct chy
     return chy_fail(err, CHY_ERROR_INVALID_DATA, "the certificate of request %d: %s", row->id, why);
 }
 
-static chy_hresult check(const struct chy_row *row, int32_t reason, struct chy_err *err)
+static bool is_date(chy_time t)
 {
+    return t == CHY_TIME_DEFAULT || (t >= CHY_REVOKE_FIRST && t <= CHY_TIME_LAST);
+}
+
+chy_hresult chy_revoke_check(const struct chy_revoke *what, struct chy_err *err)
+{
+    if (!is_reason(what->reason)) {
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "revocation reason %d: 0 to 6, 9 and 10 are expected, or -1 for a release "
+                        "from hold",
+                        what->reason);
+    }
+    if (!is_date(what->effective_when))
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "date of revocation: from 1970 to 9999, as a CRL can have it (RFC 5280 "
+                        "5.1.2.6)");
+    if (!is_date(what->invalidity_when))
+        return chy_fail(err, CHY_E_INVALIDARG,
+                        "invalidity date: from 1970 to 9999 (RFC 5280 "
+                        "5.3.2)");
+    return CHY_S_OK;
+}
+
+static chy_hresult check(const struct chy_row *row, const struct chy_revoke *what, chy_time now,
+                         struct chy_err *err)
+{
+    int32_t reason = what->reason;
     bool revoked = row->disposition == CHY_DB_DISP_REVOKED;
     if (!revoked && row->disposition != CHY_DB_DISP_ISSUED)
         return refuse(row, "it was never issued", err);
@@ -38,6 +64,11 @@ static chy_hresult check(const struct chy_row *row, int32_t reason, struct chy_e
     if (reason == CHY_CRL_REASON_CERTIFICATE_HOLD && revoked &&
         row->revoked_reason != CHY_CRL_REASON_CERTIFICATE_HOLD)
         return refuse(row, "it is revoked for good, and cannot be put on hold", err);
+    bool counts = revoked && chy_counts_by(row->revoked_effective_when, row->revoked_when, now);
+    if (reason >= 0 && counts && what->effective_when > now)
+        return refuse(row,
+                      "it is revoked already, and a date ahead would make it good again until then",
+                      err);
     return CHY_S_OK;
 }
 
@@ -66,13 +97,8 @@ chy_hresult chy_revoke_decide(const struct chy_ca *ca, const struct chy_settings
                               struct chy_revocation *out, struct chy_err *err)
 {
     chy_time now = chy_now(ca->clock);
-    if (!is_reason(what->reason)) {
-        return chy_fail(err, CHY_E_INVALIDARG,
-                        "revocation reason %d: 0 to 6, 9 and 10 are expected, or -1 for a release "
-                        "from hold",
-                        what->reason);
-    }
-    chy_hresult hr = check(row, what->reason, err);
+    chy_hresult hr = chy_revoke_check(what, err);
+    if (hr == CHY_S_OK) hr = check(row, what, now, err);
     if (hr != CHY_S_OK) return hr;
     *out = (struct chy_revocation){.request_id = row->id,
                                    .serial = row->serial,
@@ -389,9 +415,8 @@ chy_hresult chy_ca_revoke_many(struct chy_ca *ca, const struct chy_caller *calle
     enum { LIMIT = 10000 };
     chy_hresult hr = may_revoke(caller, err);
     if (hr != CHY_S_OK) return hr;
-    if (!is_reason(many->what.reason))
-        return chy_fail(err, CHY_E_INVALIDARG, "revocation reason %d: there is no such reason",
-                        many->what.reason);
+    hr = chy_revoke_check(&many->what, err);
+    if (hr != CHY_S_OK) return hr;
     struct batch b = {.ca = ca,
                       .caller = caller,
                       .many = many,
@@ -438,8 +463,8 @@ chy_hresult chy_ca_is_valid(struct chy_ca *ca, const struct chy_caller *caller,
     if (hr < CHY_S_OK) return hr;
     bool issued = hr == CHY_S_OK &&
                   (s.disposition == CHY_DB_DISP_ISSUED || s.disposition == CHY_DB_DISP_REVOKED);
-    bool revoked =
-        issued && s.disposition == CHY_DB_DISP_REVOKED && s.effective_when <= chy_now(ca->clock);
+    bool revoked = issued && s.disposition == CHY_DB_DISP_REVOKED &&
+                   chy_counts_by(s.effective_when, s.revoked_when, chy_now(ca->clock));
     *disposition = !issued   ? CHY_CA_DISP_INVALID
                    : revoked ? CHY_CA_DISP_REVOKED
                              : CHY_CA_DISP_VALID;

@@ -148,10 +148,11 @@ static void stand(const struct making *m, const struct chy_standing *s, struct c
     if (s->disposition == CHY_DB_DISP_ISSUED) {
         out->status = CHY_OCSP_GOOD;
     } else if (s->disposition == CHY_DB_DISP_REVOKED) {
-        bool ahead =
-            s->effective_when != CHY_TIME_DEFAULT && second_of(s->effective_when) > m->produced;
+        bool ahead = s->effective_when != CHY_TIME_DEFAULT &&
+                     !chy_counts_by(second_of(s->effective_when), s->revoked_when, m->produced);
+        bool is_told = s->effective_when != CHY_TIME_DEFAULT && s->effective_when < m->produced;
         out->status = ahead ? CHY_OCSP_GOOD : CHY_OCSP_REVOKED;
-        out->revoked = s->effective_when == CHY_TIME_DEFAULT ? m->produced : s->effective_when;
+        out->revoked = is_told ? s->effective_when : m->produced;
         out->reason = s->reason;
         if (ahead && second_of(s->effective_when) < out->next_update)
             out->next_update = second_of(s->effective_when);

@@ -34,10 +34,11 @@ chy_hresult chy_sqlite_standing(struct chy_store *base, struct chy_span serial,
                                      .issuer_index = sqlite3_column_int(st, 1),
                                      .disposition = sqlite3_column_int(st, 2),
                                      .reason = sqlite3_column_int(st, 3),
-                                     .effective_when = chy_time_read(st, 4),
-                                     .invalidity_when = chy_time_read(st, 5),
-                                     .not_before = chy_time_read(st, 6),
-                                     .not_after = chy_time_read(st, 7)};
+                                     .revoked_when = chy_time_read(st, 4),
+                                     .effective_when = chy_time_read(st, 5),
+                                     .invalidity_when = chy_time_read(st, 6),
+                                     .not_before = chy_time_read(st, 7),
+                                     .not_after = chy_time_read(st, 8)};
     } else if (rc != SQLITE_DONE) {
         hr = chy_conn_fail(c->db, s->path, "reading a standing", e);
     }

@@ -147,7 +147,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     /* typeof() looks at a row's head alone. The column behind the octets is read only if it can
      * say something. */
     [CHY_SQL_STANDING] =
-        "SELECT id,issuer_index,disposition,revoked_reason,revoked_effective_when,"
+        "SELECT id,issuer_index,disposition,revoked_reason,revoked_when,revoked_effective_when,"
         "CASE WHEN revoked_when IS NOT NULL THEN invalidity_when END,not_before,not_after"
         " FROM request WHERE serial=? AND typeof(raw_certificate)='blob'",
     /* chy_take() is handed each and ends the piece: a row comes back for that one alone. */

@@ -141,8 +141,14 @@ struct chy_evidence_row {
 /* What is known of one certificate's standing. */
 struct chy_standing {
     int32_t request_id, issuer_index, disposition, reason;
-    chy_time effective_when, invalidity_when, not_before, not_after;
+    chy_time revoked_when, effective_when, invalidity_when, not_before, not_after;
 };
+/* Does what is revoked count by now? A date that was not ahead when it was set does, and a clock
+ * that is set back later does not undo it. */
+static inline bool chy_counts_by(chy_time effective_when, chy_time revoked_when, chy_time now)
+{
+    return effective_when <= now || effective_when <= revoked_when;
+}
 
 struct chy_write {
     struct chy_node node; /* the store's while it has the record */

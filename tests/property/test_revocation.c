@@ -54,8 +54,8 @@ static chy_time any_date(struct world *w)
     chy_time now = world_now(w);
     switch (pick(w, 6)) {
     case 0: return now - (int64_t)pick(w, 30 * 86400) * CHY_US_PER_S;
-    case 1: return now + (int64_t)pick(w, 3600) * CHY_US_PER_S + 1;
-    case 2: return now + (int64_t)pick(w, 60 * 86400) * CHY_US_PER_S + 1;
+    case 1: return now + (int64_t)(60 + pick(w, 3600)) * CHY_US_PER_S + 1;
+    case 2: return now + (int64_t)(60 + pick(w, 60 * 86400)) * CHY_US_PER_S + 1;
     default: return CHY_TIME_DEFAULT;
     }
 }
@@ -75,8 +75,10 @@ static void revoke_one(struct world *w)
     /* Hold and release belong together, or there would be few of either. */
     if (c->revoked && c->reason == CHY_CRL_REASON_CERTIFICATE_HOLD && pick(w, 2))
         what.reason = CHY_REVOKE_RELEASE;
-    bool may = cert_may(c, what.reason);
     chy_time from = world_now(w);
+    bool counts = c->revoked && c->effective <= from;
+    bool ends_later = what.reason >= 0 && what.effective_when > from; /* good again until then */
+    bool may = cert_may(c, what.reason) && !(counts && ends_later);
     answer_init(&a);
     if (pick(w, 2))
         chy_ca_revoke(w->e.ca, &officer, CHY_SPAN(c->serial), &what, answered, &a);

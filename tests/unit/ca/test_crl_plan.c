@@ -157,6 +157,18 @@ static void test_a_date_given_by_hand_is_the_next_publication(void **state)
     assert_string_equal(err.text, "CRL: the next update must lie ahead");
 }
 
+static void test_no_time_is_one_that_cannot_be_written(void **state)
+{
+    (void)state;
+    struct chy_crl_settings s = weekly();
+    struct chy_crl_times t = times_of(&s, false, at("9999-12-31T23:59:59Z"));
+    expect_time(t.next_update, "9999-12-31T23:59:59Z");
+    s.period = s.overlap = (struct chy_period){CHY_UNIT_YEARS, 100000};
+    t = times_of(&s, false, CHY_TIME_DEFAULT);
+    expect_time(t.next_publish, "9999-12-31T23:59:59Z");
+    expect_time(t.next_update, "9999-12-31T23:59:59Z");
+}
+
 static void test_no_crl_is_older_than_the_ca(void **state)
 {
     (void)state;
@@ -223,6 +235,27 @@ static void test_the_expired_stay_for_one_crl_more(void **state)
     assert_true(lists(CHY_TIME_DEFAULT, 500, false, 0));
 }
 
+/* The base before was made by a clock that was ahead: it is no proof that anybody saw the end. */
+static void test_what_has_not_expired_stays(void **state)
+{
+    (void)state;
+    assert_true(lists(1500, 5000, false, 0));
+    assert_false(lists(999, 5000, false, 0));
+}
+
+static void test_a_clock_set_back_undoes_no_revocation(void **state)
+{
+    (void)state;
+    const struct chy_crl_view view = {.now = 1000, .previous = CHY_TIME_DEFAULT};
+    struct chy_revoked r = {.disposition = CHY_DB_DISP_REVOKED,
+                            .revoked_when = 1400,
+                            .effective_when = 1400,
+                            .not_after = 2000};
+    assert_true(chy_crl_lists(&view, &r));
+    r.effective_when = 1401; /* it was ahead when it was set */
+    assert_false(chy_crl_lists(&view, &r));
+}
+
 static void test_a_delta_also_lists_what_is_no_longer_so(void **state)
 {
     (void)state;
@@ -260,9 +293,12 @@ int main(void)
         cmocka_unit_test(test_skewed_clocks_lengthen_the_overlap),
         cmocka_unit_test(test_a_given_overlap_counts_as_it_is),
         cmocka_unit_test(test_a_date_given_by_hand_is_the_next_publication),
+        cmocka_unit_test(test_no_time_is_one_that_cannot_be_written),
         cmocka_unit_test(test_no_crl_is_older_than_the_ca),
         cmocka_unit_test(test_a_delta_refers_to_what_has_reached_everybody),
         cmocka_unit_test(test_the_expired_stay_for_one_crl_more),
+        cmocka_unit_test(test_what_has_not_expired_stays),
+        cmocka_unit_test(test_a_clock_set_back_undoes_no_revocation),
         cmocka_unit_test(test_a_delta_also_lists_what_is_no_longer_so),
         cmocka_unit_test(test_numbers_rise_with_the_clock_and_without),
     };

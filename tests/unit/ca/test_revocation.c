@@ -349,6 +349,102 @@ static void test_a_renewed_ca_keeps_the_crls_of_its_old_key(void **state)
     engine_end(&e);
 }
 
+/* As a database from before the rule may have it. */
+static void date_back(struct engine *e, const struct answer *cert, chy_time when)
+{
+    struct chy_store *store = e->ca->store;
+    struct chy_err err = {0};
+    struct chy_arena arena;
+    struct chy_row row;
+    struct chy_revocation r;
+    const struct chy_revoke what = {CHY_CRL_REASON_KEY_COMPROMISE, CHY_TIME_DEFAULT,
+                                    CHY_TIME_DEFAULT};
+    struct chy_settings *s = chy_settings_get(e->ca);
+    chy_arena_init(&arena, 1 << 20);
+    must(store->ops->get(store, cert->id, &arena, &row, &err), &err);
+    must(chy_revoke_decide(e->ca, s, &row, &what, &r, &err), &err);
+    r.effective_when = when;
+    struct chy_write w = {.kind = CHY_WRITE_REVOKE, .revocation = &r, .when = r.revoked_when};
+    must(chy_store_write_wait(store, &w, &err), &err);
+    chy_settings_unref(s);
+    chy_arena_free(&arena);
+}
+
+/* One date that no list can have would keep all others from being told. */
+static void test_a_date_before_all_lists_stops_none(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, b, r;
+    struct chy_err err = {0};
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    submit_to(e.ca, "b.example.test", "", &b);
+    revoke_as(&e, &a, 1, -1, &r);
+    assert_int_equal(r.status, CHY_E_INVALIDARG);
+    assert_non_null(strstr(r.text, "from 1970"));
+    answer_free(&r);
+    struct chy_revoke_many many = {.what = {1, CHY_TIME_DEFAULT, CHY_TIME_LAST + 1}, .limit = 10};
+    assert_int_equal(chy_ca_revoke_many(e.ca, &officer, &many, &err), CHY_E_INVALIDARG);
+    must_revoke(&e, &a, 1);
+    must_revoke(&e, &b, 3);
+    date_back(&e, &a, INT64_C(-300000000) * CHY_US_PER_S);
+    struct chy_crl_result made = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(made.status, &made.err);
+    assert_int_equal(on_crl(&e, &a, false), 1);
+    assert_int_equal(on_crl(&e, &b, false), 3);
+    answer_free(&a);
+    answer_free(&b);
+    engine_end(&e);
+}
+
+/* Only a release undoes a revocation, and only that of a hold. */
+static void test_a_date_ahead_undoes_nothing(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a, r;
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    chy_time later = chy_now(&e.clock) + 3600 * CHY_US_PER_S;
+    for (int32_t reason = CHY_CRL_REASON_CERTIFICATE_HOLD; reason > 0; reason -= 5) {
+        must_revoke(&e, &a, reason);
+        revoke_as(&e, &a, CHY_CRL_REASON_SUPERSEDED, later, &r);
+        assert_int_equal(r.status, CHY_ERROR_INVALID_DATA);
+        assert_non_null(strstr(r.text, "good again"));
+        answer_free(&r);
+    }
+    must_revoke(&e, &a, CHY_CRL_REASON_SUPERSEDED);
+    answer_free(&a);
+    engine_end(&e);
+}
+
+/* P9, P17: less than the clock may be wrong by without being noticed. */
+static void test_a_clock_that_is_set_back_a_little_undoes_nothing(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct answer a;
+    struct chy_err err = {0};
+    struct chy_crl_info before, after;
+    chy_long disposition = 0, reason = 0;
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    must_revoke(&e, &a, CHY_CRL_REASON_KEY_COMPROMISE);
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    assert_int_equal(chy_ca_crls(e.ca, &before, 1), 1);
+    e.wall_shift = INT64_C(-200) * CHY_US_PER_S;
+    must(chy_ca_is_valid(e.ca, &officer, CHY_SPAN(a.serial), &disposition, &reason, &err), &err);
+    assert_int_equal(disposition, CHY_CA_DISP_REVOKED);
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_KEY_COMPROMISE);
+    assert_int_equal(chy_ca_crls(e.ca, &after, 1), 1);
+    assert_true(after.record.number > before.record.number);
+    answer_free(&a);
+    engine_end(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +456,9 @@ int main(void)
         cmocka_unit_test(test_shards_divide_the_certificates),
         cmocka_unit_test(test_many_are_revoked_by_a_filter),
         cmocka_unit_test(test_a_renewed_ca_keeps_the_crls_of_its_old_key),
+        cmocka_unit_test(test_a_date_before_all_lists_stops_none),
+        cmocka_unit_test(test_a_date_ahead_undoes_nothing),
+        cmocka_unit_test(test_a_clock_that_is_set_back_a_little_undoes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
