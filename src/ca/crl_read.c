@@ -63,6 +63,39 @@ static bool is_wanted(const struct chy_ca *ca, const struct wanted *w,
     return strcmp(name, w->name) == 0;
 }
 
+/* What is lost or damaged is made anew, and not left so until its successor is due. */
+static chy_hresult open_kept(struct chy_publisher *p, const struct chy_crl_record *r,
+                             const char *name, int *fd, struct chy_err *err)
+{
+    char path[4096];
+    struct stat st;
+    chy_crl_file(p->ca, r, path, sizeof(path));
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 && errno != ENOENT) return chy_fail_errno(err, "CRL %s", name);
+    if (*fd >= 0 && fstat(*fd, &st) == 0 && st.st_size == r->size) return CHY_S_OK;
+    if (*fd >= 0) close(*fd);
+    atomic_store(&p->is_doubted, true);
+    p->poked = true;
+    pthread_cond_signal(&p->wake);
+    return chy_fail(err, CHY_ERROR_INVALID_DATA,
+                    "CRL %s: its file is lost or damaged; a new one is being made", name);
+}
+
+void chy_crl_look(struct chy_publisher *p)
+{
+    char path[4096];
+    struct stat st;
+    for (size_t i = 0; i < p->n_kept; i++) {
+        const struct chy_crl_record *r = &p->kept[i].record;
+        if (chy_crl_newest(p, r->key_index, r->shard, r->is_delta) != &p->kept[i]) continue;
+        chy_crl_file(p->ca, r, path, sizeof(path));
+        p->kept[i].is_lost = stat(path, &st) != 0 ? errno == ENOENT : st.st_size != r->size;
+        if (p->kept[i].is_lost)
+            chy_log(CHY_LOG_LEVEL_ERROR, "crl.lost", "ca", chy_ca_name(p->ca), "file", path,
+                    "remedy", "a new one is made", NULL);
+    }
+}
+
 /* The file is opened under the lock: the publisher removes what a newer one replaced. */
 static chy_hresult open_wanted(struct chy_ca *ca, const struct wanted *w, int *fd,
                                struct chy_crl_info *out, struct chy_err *err)
@@ -71,7 +104,6 @@ static chy_hresult open_wanted(struct chy_ca *ca, const struct wanted *w, int *f
     struct chy_settings *s = chy_settings_get(ca);
     const struct chy_crl_kept *found = NULL;
     chy_hresult hr = CHY_ERROR_FILE_NOT_FOUND;
-    char path[4096];
     chy_publisher_await_first(p);
     pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < p->n_kept; i++) {
@@ -82,16 +114,8 @@ static chy_hresult open_wanted(struct chy_ca *ca, const struct wanted *w, int *f
                       w->name ? " called \"" : " of that key and shard", w->name ? w->name : "",
                       w->name ? "\"" : "");
     } else {
-        struct stat st;
         fill(p, s, found, chy_now(ca->clock), out);
-        chy_crl_file(ca, &found->record, path, sizeof(path));
-        *fd = open(path, O_RDONLY | O_CLOEXEC);
-        hr = *fd >= 0 ? CHY_S_OK : chy_fail_errno(err, "%s", path);
-        if (hr == CHY_S_OK && (fstat(*fd, &st) != 0 || st.st_size != found->record.size)) {
-            hr = chy_fail(err, CHY_ERROR_INVALID_DATA,
-                          "%s is not what was published: publish a new CRL", path);
-            close(*fd);
-        }
+        hr = open_kept(p, &found->record, out->name, fd, err);
     }
     pthread_mutex_unlock(&p->lock);
     chy_settings_unref(s);

@@ -101,8 +101,12 @@ void chy_crl_note_shards(struct chy_publisher *p)
 }
 
 /* ---- what is due ---- */
-static chy_time due_of(const struct chy_crl_kept *k, const struct chy_settings *s, bool is_delta)
+static chy_time due_of(const struct chy_crl_kept *k, const struct chy_settings *s, bool is_delta,
+                       chy_time now)
 {
+    /* Made while the clock was ahead, it does not hold yet: nobody can use it. */
+    bool is_early = k->record.this_publish > now && k->record.this_update > now;
+    if (k->is_lost || is_early) return 0;
     chy_time moved = is_delta ? s->crl.next_delta_publish : s->crl.next_publish;
     bool counts = moved != CHY_TIME_DEFAULT && moved > k->record.this_publish;
     if (!counts) return k->record.next_publish;
@@ -146,7 +150,7 @@ static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32
     const struct chy_crl_kept *base = chy_crl_newest(p, key, shard, false);
     /* A delta of nothing cannot be made: it comes with the next base. */
     if (d->is_delta && (!base || base->record.next_update <= d->now)) return true;
-    chy_time at = k && !is_shadow(k) ? due_of(k, s, d->is_delta) : 0;
+    chy_time at = k && !is_shadow(k) ? due_of(k, s, d->is_delta, d->now) : 0;
     if (d->at == CHY_TIME_DEFAULT || at < d->at) d->at = at;
     return true;
 }
@@ -218,7 +222,7 @@ static bool is_wanted(const struct run *run, int32_t key, int32_t shard, bool is
         return true;
     if (run->is_manual && chy_crl_last_shard(run->p, s, key) == 0) return true;
     return run->changed[is_delta][shard] || o->next_update != CHY_TIME_DEFAULT ||
-           due_of(k, s, is_delta) <= run->now + DUE_SLACK_S * CHY_US_PER_S;
+           due_of(k, s, is_delta, run->now) <= run->now + DUE_SLACK_S * CHY_US_PER_S;
 }
 
 /* ---- making ---- */
@@ -267,10 +271,9 @@ static void look_back(const struct run *run, int32_t key, int32_t shard, struct 
     struct chy_crl_bases bases = {NULL, NULL};
     for (; from < end; from++)
         chy_crl_consider(&bases, &p->kept[from].record, run->now);
-    if (made && made->key_index == key && made->shard == shard && !made->is_delta) {
+    /* What is over by the base of this run is told by its delta as well. */
+    if (made && made->key_index == key && made->shard == shard && !made->is_delta)
         chy_crl_consider(&bases, made, run->now);
-        previous = made;
-    }
     const struct chy_crl_record *base = chy_crl_delta_base(&bases, use_oldest);
     *out = (struct before){.has_base = base != NULL, .has_previous = previous != NULL};
     if (base) out->base = *base;
@@ -283,6 +286,16 @@ static bool is_whole(const struct run *run, int32_t key, int32_t shard)
 {
     bool exclusive = run->settings->crl.flags & CHY_CRLF_CRLPARTITION_ZERO_EXCLUSIVE;
     return shard == 0 && !(exclusive && chy_crl_last_shard(run->p, run->settings, key) > 0);
+}
+
+/* A clock that was set back a little, or a larger ClockSkewMinutes: the newer of two lists does not
+ * say that it is the older. */
+static void follow(struct run *run, const struct chy_crl_making *m, struct chy_crl_times *t)
+{
+    const struct chy_crl_kept *last =
+        chy_crl_newest(run->p, m->authority->key_index, m->shard, m->is_delta);
+    if (last && last->record.this_update > t->this_update && last->record.this_update <= run->now)
+        t->this_update = last->record.this_update;
 }
 
 static chy_hresult make_one(struct run *run, const struct chy_authority *a,
@@ -309,6 +322,7 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
     if (m.base && !before.has_base) return CHY_S_OK; /* with the first base, then */
     chy_hresult hr = chy_crl_times(&run->settings->crl, is_delta && !as_shadow, run->now,
                                    a->cert.not_before, run->order->next_update, &m.times, run->err);
+    if (hr == CHY_S_OK) follow(run, &m, &m.times);
     if (hr == CHY_S_OK) hr = chy_crl_make(&m, &k->record, run->err);
     if (hr != CHY_S_OK) return hr;
     run->n++;

@@ -280,6 +280,7 @@ static void *publish(void *arg)
         serve_calls(p);
         struct chy_settings *s = chy_settings_get(p->ca);
         chy_time now = chy_now(p->ca->clock);
+        if (atomic_exchange(&p->is_doubted, false)) chy_crl_look(p);
         note_effective(p, now);
         run_due(p, s, now);
         note_effective(p, now); /* a run forgets it, for what it did not see may come before */
@@ -375,6 +376,7 @@ chy_hresult chy_publisher_start(struct chy_ca *ca, struct chy_err *err)
         chy_publisher_revoked(ca); /* revoked, and then the daemon ended */
     chy_crl_note_shards(p);
     p->is_first_done = p->n_kept > 0;
+    atomic_store(&p->is_doubted, true);
     if (!chy_thread_start(&p->thread, "publisher", publish, p))
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "publisher: the system has no memory for another thread");

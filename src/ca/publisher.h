@@ -8,6 +8,7 @@
 struct chy_crl_kept {
     struct chy_crl_record record; /* its error is in the text */
     char error[256];
+    bool is_lost; /* its file is not there, or another: the thread's own */
 };
 
 struct chy_crl_call { /* an order on its way */
@@ -41,6 +42,7 @@ struct chy_publisher {
     int64_t retry_at;  /* monotonic; 0: none is to be tried again */
     bool is_unmade;    /* it made no CRLs; else they lack in some place */
 
+    atomic_bool is_doubted;  /* some file was not what its record says */
     atomic_int shards_ready; /* CRLs of so many shards are there: certificates may name them */
 
     /* the thread's own */
@@ -76,6 +78,8 @@ const struct chy_authority *chy_crl_signer_of(const struct chy_ca *ca, const str
 int32_t chy_crl_last_shard(struct chy_publisher *p, const struct chy_settings *s,
                            int32_t key_index);
 
+/* crl_read.c: which files of current CRLs are lost */
+void chy_crl_look(struct chy_publisher *p);
 /* Files of DIR/crl that no record names: of a run that was cut off, or replaced. */
 void chy_crl_sweep(struct chy_publisher *p);
 /* How many shards of the newest key have CRLs. */

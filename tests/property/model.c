@@ -196,6 +196,19 @@ static int64_t overlap(const struct rules *r, bool is_delta, chy_time now)
     return least(most(least(own, INT64_C(43200)), skew * 3 / 2), period) + skew;
 }
 
+/* Of the list before it of that kind: a skew that was set higher makes none older than that. */
+static chy_time last_this_update(const struct world *w, const struct chy_crl_record *r)
+{
+    const struct chy_crl_record *last = NULL;
+    for (size_t i = 0; i < w->n_crls; i++) {
+        const struct chy_crl_record *b = &w->crl[i].record;
+        if (b->key_index == r->key_index && b->shard == r->shard && b->is_delta == r->is_delta &&
+            b->number < r->number && (!last || b->number > last->number))
+            last = b;
+    }
+    return last ? last->this_update : 0;
+}
+
 void expect_times(struct world *w, const struct chy_crl_record *r, struct expected_times *out)
 {
     bool is_delta = r->is_delta && !(r->flags & CHY_CPF_SHADOW);
@@ -203,7 +216,7 @@ void expect_times(struct world *w, const struct chy_crl_record *r, struct expect
     int64_t skew = w->rules.skew_minutes * 60 * CHY_US_PER_S;
     int64_t o = overlap(&w->rules, is_delta, now) * CHY_US_PER_S;
     (void)key_end(w, r->key_index, &not_before);
-    out->this_update = most(now - skew, not_before);
+    out->this_update = most(most(now - skew, not_before), last_this_update(w, r));
     out->next_publish = plus(now, is_delta ? &w->rules.delta : &w->rules.period);
     out->next_update = out->next_publish + o;
     out->propagated = now + o;

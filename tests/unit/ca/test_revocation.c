@@ -441,7 +441,88 @@ static void test_a_clock_that_is_set_back_a_little_undoes_nothing(void **state)
     assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_KEY_COMPROMISE);
     assert_int_equal(chy_ca_crls(e.ca, &after, 1), 1);
     assert_true(after.record.number > before.record.number);
+    assert_true(after.record.this_update >= before.record.this_update);
     answer_free(&a);
+    engine_end(&e);
+}
+
+static struct chy_crl_info current(struct engine *e)
+{
+    struct chy_crl_info info;
+    assert_int_equal(chy_ca_crls(e->ca, &info, 1), 1);
+    return info;
+}
+
+static struct chy_crl_info newer_than(struct engine *e, uint64_t number)
+{
+    struct chy_crl_info info = current(e);
+    for (int i = 0; i < 1000 && info.record.number <= number; i++) {
+        usleep(20000);
+        info = current(e);
+    }
+    assert_true(info.record.number > number);
+    return info;
+}
+
+/* The machine began with a wrong date, and a CRL was due then: it holds for nobody. */
+static void test_a_list_of_a_time_to_come_is_made_anew(void **state)
+{
+    (void)state;
+    const int64_t wrong = INT64_C(20) * 86400 * CHY_US_PER_S;
+    struct engine e;
+    struct answer a;
+    begin(&e);
+    submit_to(e.ca, "a.example.test", "", &a);
+    must_revoke(&e, &a, CHY_CRL_REASON_SUPERSEDED);
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    engine_shut(&e);
+    e.wall_shift = wrong;
+    engine_open(&e);
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    struct chy_crl_info early = current(&e);
+    assert_true(early.record.this_update > chy_now(&chy_system_clock));
+    engine_shut(&e);
+    e.wall_shift = 0;
+    engine_open(&e);
+    struct chy_crl_info now = newer_than(&e, early.record.number);
+    assert_true(now.record.this_update <= chy_now(&e.clock));
+    assert_int_equal(on_crl(&e, &a, false), CHY_CRL_REASON_SUPERSEDED);
+    answer_free(&a);
+    engine_end(&e);
+}
+
+static void lose_current(struct engine *e)
+{
+    char path[512];
+    struct chy_crl_info info = current(e);
+    chy_crl_file(e->ca, &info.record, path, sizeof(path));
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Whoever copies a database alone, or sweeps too much, does not take revocation away for a week. */
+static void test_a_lost_file_is_made_anew(void **state)
+{
+    (void)state;
+    struct engine e;
+    struct chy_crl_info info;
+    struct chy_err err = {0};
+    int fd = -1;
+    begin(&e);
+    (void)publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    uint64_t number = current(&e).record.number;
+    lose_current(&e);
+    assert_int_equal(chy_ca_crl_open(e.ca, -1, 0, false, &fd, &info, &err), CHY_ERROR_INVALID_DATA);
+    assert_non_null(strstr(err.text, "a new one is being made"));
+    assert_null(strstr(err.text, e.dir)); /* it is told to anybody */
+    number = newer_than(&e, number).record.number;
+    must(chy_ca_crl_open(e.ca, -1, 0, false, &fd, &info, &err), &err);
+    close(fd);
+    lose_current(&e);
+    engine_shut(&e);
+    engine_open(&e);
+    (void)newer_than(&e, number);
+    must(chy_ca_crl_open(e.ca, -1, 0, false, &fd, &info, &err), &err);
+    close(fd);
     engine_end(&e);
 }
 
@@ -459,6 +540,8 @@ int main(void)
         cmocka_unit_test(test_a_date_before_all_lists_stops_none),
         cmocka_unit_test(test_a_date_ahead_undoes_nothing),
         cmocka_unit_test(test_a_clock_that_is_set_back_a_little_undoes_nothing),
+        cmocka_unit_test(test_a_list_of_a_time_to_come_is_made_anew),
+        cmocka_unit_test(test_a_lost_file_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
