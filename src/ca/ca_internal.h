@@ -296,6 +296,8 @@ void chy_check_warnings(struct chy_ca *ca, char *out, size_t cap);
 /* ocsp_signer.c */
 CHY_MUST_USE chy_hresult chy_ocsp_signers_new(struct chy_ca *ca, struct chy_err *err);
 void chy_ocsp_signers_free(struct chy_ca *ca);
+/* A certificate's standing changed: it may be a signer's. */
+void chy_ocsp_signers_changed(struct chy_ca *ca, struct chy_span serial);
 
 /* props_ca.c */
 chy_hresult chy_props_ca(struct chy_ca *ca, struct chy_request *r, const char *location,

@@ -17,8 +17,10 @@ struct held {
     struct chy_ocsp_signer signer; /* first: given out as that */
     atomic_uint refs;
     struct chy_buf der;
-    chy_time renew_at; /* CHY_TIME_DEFAULT: never */
+    struct chy_span serial; /* of a delegated one: in der */
+    chy_time renew_at;      /* CHY_TIME_DEFAULT: never */
     bool is_delegated;
+    atomic_bool is_doubted; /* its standing has changed */
 };
 
 struct chy_ocsp_signers {
@@ -92,9 +94,18 @@ static chy_hresult check(const struct chy_ca *ca, const struct chy_authority *a,
     return CHY_S_OK;
 }
 
+/* Its certificate says that nobody need ask (nocheck): so it is for the CA to stop. */
+static bool is_revoked(struct chy_ca *ca, struct chy_span serial)
+{
+    struct chy_standing s;
+    return chy_ca_standing(ca, serial, &s, NULL) == CHY_S_OK &&
+           s.disposition == CHY_DB_DISP_REVOKED &&
+           chy_counts_by(s.effective_when, s.revoked_when, chy_now(ca->clock));
+}
+
 /* Takes over nothing; key stays the caller's. */
-static struct held *delegated(const struct chy_ca *ca, const struct chy_authority *a,
-                              struct chy_key *key, struct chy_span der, struct chy_err *err)
+static struct held *delegated(struct chy_ca *ca, const struct chy_authority *a, struct chy_key *key,
+                              struct chy_span der, struct chy_err *err)
 {
     struct chy_cert cert;
     struct held *h = held_new(key, err);
@@ -105,11 +116,14 @@ static struct held *delegated(const struct chy_ca *ca, const struct chy_authorit
     chy_hresult hr = chy_buf_done(&h->der, "OCSP signer", err);
     if (hr == CHY_S_OK) hr = chy_cert_parse(h->signer.cert, &cert, err);
     if (hr == CHY_S_OK) hr = check(ca, a, key, &cert, err);
+    if (hr == CHY_S_OK && is_revoked(ca, cert.serial))
+        hr = chy_fail(err, CHY_ERROR_INVALID_DATA, "it is revoked");
     if (hr != CHY_S_OK || !h->signer.sig_alg) {
         held_unref(h);
         return NULL;
     }
     h->is_delegated = true;
+    h->serial = cert.serial;
     h->signer.not_before = cert.not_before;
     h->signer.not_after = cert.not_after;
     h->renew_at = cert.not_before + (cert.not_after - cert.not_before) / 2;
@@ -123,7 +137,7 @@ static void path_of(const struct chy_ca *ca, int32_t key_index, const char *what
     snprintf(out, cap, "%s/ocsp-%d%s.pem", ca->dir, key_index, what);
 }
 
-static struct held *load(const struct chy_ca *ca, const struct chy_authority *a)
+static struct held *load(struct chy_ca *ca, const struct chy_authority *a)
 {
     static const char *const labels[] = {"CERTIFICATE", NULL};
     char path[4096];
@@ -325,7 +339,8 @@ static struct held *take(struct chy_ocsp_signers *s, int32_t key_index, chy_time
 static bool may_ask(struct chy_ocsp_signers *s, chy_time now)
 {
     pthread_mutex_lock(&s->lock);
-    bool yes = s->ask_again == CHY_TIME_DEFAULT || now >= s->ask_again;
+    bool yes = s->ask_again == CHY_TIME_DEFAULT || now >= s->ask_again ||
+               s->ask_again > now + ASK_AGAIN_S * CHY_US_PER_S; /* of a clock that was ahead */
     if (yes) s->ask_again = now + ASK_AGAIN_S * CHY_US_PER_S;
     pthread_mutex_unlock(&s->lock);
     return yes;
@@ -337,7 +352,8 @@ static struct held *find(struct chy_ca *ca, const struct chy_authority *a, bool 
     struct chy_ocsp_signers *s = ca->ocsp_signers;
     chy_time now = chy_now(ca->clock);
     struct held *h = take(s, a->key_index, now);
-    if (!h || (h->is_delegated && by_ca_key)) {
+    bool is_out = h && atomic_load(&h->is_doubted) && is_revoked(ca, h->serial);
+    if (!h || is_out || (h->is_delegated && by_ca_key)) {
         held_unref(h);
         h = by_ca_key ? NULL : load(ca, a);
         if (!h) h = own_key(a, err);
@@ -349,6 +365,19 @@ static struct held *find(struct chy_ca *ca, const struct chy_authority *a, bool 
     bool wanted = !by_ca_key && a == chy_ca_current(ca) && (!h->is_delegated || now >= h->renew_at);
     if (wanted && may_ask(s, now)) ask(ca, a);
     return h;
+}
+
+void chy_ocsp_signers_changed(struct chy_ca *ca, struct chy_span serial)
+{
+    struct chy_ocsp_signers *s = ca->ocsp_signers;
+    if (!s) return;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(s->held); i++) {
+        struct held *h = s->held[i];
+        if (h && h->is_delegated && chy_span_eq(h->serial, serial))
+            atomic_store(&h->is_doubted, true);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 chy_hresult chy_ca_ocsp_signer(struct chy_ca *ca, int32_t key_index,

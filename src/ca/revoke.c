@@ -159,6 +159,7 @@ static void changed(struct chy_ca *ca, struct chy_span serial)
 {
     void (*fn)(struct chy_ca *, struct chy_span, void *) = atomic_load(&ca->on_change);
     if (fn) fn(ca, serial, ca->on_change_arg);
+    chy_ocsp_signers_changed(ca, serial);
     chy_publisher_revoked(ca);
 }
 

@@ -105,12 +105,14 @@ static void post(struct chy_exchange *x, void *arg)
     chy_exchange_problem_status(x, 415, &err);
 }
 
-/* RFC 6960 A.1: base64, and its URL encoding is undone by now. */
+/* RFC 6960 A.1: base64, and its URL encoding is undone by now. A client puts a slash between the
+ * address and that, though the address has one at its end. */
 static void get(struct chy_exchange *x, void *arg)
 {
     struct chy_ocsp *o = arg;
+    const char *text = chy_exchange_param(x, "request");
     chy_buf_reset(&o->scratch);
-    if (chy_base64_decode(&o->scratch, chy_span_cstr(chy_exchange_param(x, "request")))) {
+    if (chy_base64_decode(&o->scratch, chy_span_cstr(text + strspn(text, "/")))) {
         ask(o, x, chy_buf_span(&o->scratch), false);
     } else {
         chy_ocsp_http_error(o, x, CHY_OCSP_MALFORMED);

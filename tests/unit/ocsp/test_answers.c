@@ -240,12 +240,16 @@ static void get_has_what_caches_want(void **state)
     (void)state;
     struct fixture f;
     struct told t = {0};
-    char path[2048], header[128];
+    char path[2048], twice[2064], header[128];
     start(&f);
     for (int escaped = 0; escaped < 2; escaped++) {
         OCSP_REQUEST *q = request_of(f.issuer, CHY_SPAN(f.cert.serial), EVP_sha1());
         path_of(&f, escaped, path, sizeof(path));
         get(f.s.port, "GET", path, "", &t.http);
+        read_answer(&f, q, &t);
+        assert_int_equal(t.status, V_OCSP_CERTSTATUS_GOOD);
+        snprintf(twice, sizeof(twice), "/ocsp//%s", path + 6); /* of an address ending in a slash */
+        get(f.s.port, "GET", twice, "", &t.http);
         read_answer(&f, q, &t);
         assert_int_equal(t.status, V_OCSP_CERTSTATUS_GOOD);
         OCSP_REQUEST_free(q);
@@ -331,6 +335,53 @@ static void a_delegate_signs(void **state)
     OCSP_RESPONSE_free(r);
     set(&f, "OCSPSigner", "\"ca\"");
     assert_int_equal(with_nonce(&f, 8).certs, 0);
+    end(&f);
+}
+
+static void serial_of_signer(const struct told *t, struct answer *out)
+{
+    const unsigned char *p = t->http.body;
+    OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)t->http.n);
+    OCSP_BASICRESP *b = OCSP_response_get1_basic(r);
+    X509 *signer = sk_X509_value(OCSP_resp_get0_certs(b), 0);
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(signer);
+    assert_int_equal(ASN1_STRING_length(serial), (int)sizeof(out->serial));
+    memcpy(out->serial, ASN1_STRING_get0_data(serial), sizeof(out->serial));
+    OCSP_BASICRESP_free(b);
+    OCSP_RESPONSE_free(r);
+}
+
+/* Nobody asks about a signer with nocheck: the CA itself has to stop. */
+static void a_revoked_delegate_signs_no_more(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct answer first, second;
+    start(&f);
+    EVENTUALLY((set(&f, "OCSPValidityMinutes", "60"), with_nonce(&f, 8).certs == 1));
+    struct told t = with_nonce(&f, 9);
+    serial_of_signer(&t, &first);
+    revoke_it(&f, &first, CHY_CRL_REASON_CERTIFICATE_HOLD, CHY_TIME_DEFAULT);
+    assert_int_equal(with_nonce(&f, 8).certs, 0); /* nor is it read from its file again */
+    f.e.wall_shift = f.e.mono_shift = 61 * CHY_US_PER_S;
+    EVENTUALLY((set(&f, "OCSPValidityMinutes", "60"), with_nonce(&f, 8).certs == 1));
+    t = with_nonce(&f, 9);
+    serial_of_signer(&t, &second);
+    assert_memory_not_equal(first.serial, second.serial, sizeof(first.serial));
+    end(&f);
+}
+
+/* By less than is noticed. */
+static void a_clock_set_back_makes_nothing_good(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f);
+    revoke_it(&f, &f.cert, CHY_CRL_REASON_KEY_COMPROMISE, CHY_TIME_DEFAULT);
+    f.e.wall_shift = -200 * CHY_US_PER_S;
+    struct told t = status_of(&f, &f.cert);
+    assert_int_equal(t.status, V_OCSP_CERTSTATUS_REVOKED);
+    assert_int_equal(t.reason, OCSP_REVOKED_STATUS_KEYCOMPROMISE);
     end(&f);
 }
 
@@ -432,6 +483,8 @@ int main(void)
         cmocka_unit_test(get_has_what_caches_want),
         cmocka_unit_test(what_is_malformed_is_said_to_be),
         cmocka_unit_test(a_delegate_signs),
+        cmocka_unit_test(a_revoked_delegate_signs_no_more),
+        cmocka_unit_test(a_clock_set_back_makes_nothing_good),
         cmocka_unit_test(a_signer_outside_its_time_signs_nothing),
         cmocka_unit_test(a_clock_that_jumped_signs_nothing),
         cmocka_unit_test(nobody_is_told_good_after_the_acknowledgement),
