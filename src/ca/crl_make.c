@@ -226,7 +226,8 @@ static void add_idp(struct work *w, struct chy_ext *ext, size_t *n)
                               .only_ca = c->flags & CHY_CRLF_CONTAINS_ONLY_CACERTS,
                               .only_user = c->flags & CHY_CRLF_CONTAINS_ONLY_USERCERTS};
     idp.n_url = select_urls(w, CHY_CRL_URL_IDP, false, url);
-    if (!idp.n_url && !w->m->is_whole) idp.n_url = select_urls(w, CHY_CRL_URL_CDP, false, url);
+    if (idp.n_url || !w->m->is_whole)
+        idp.n_url = select_urls(w, CHY_CRL_URL_IDP | CHY_CRL_URL_CDP, false, url);
     if (!idp.n_url && !idp.only_ca && !idp.only_user) return;
     begin_value(w, ext, n, chy_oid_issuing_distribution_point, true);
     chy_crl_idp_add(&w->values, &idp);

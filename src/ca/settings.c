@@ -142,6 +142,41 @@ static chy_hresult make_aia(const struct reading *in, struct chy_settings *s)
     return hr;
 }
 
+/* What lint would find in each certificate and CRL is said to whoever sets it. */
+static chy_hresult check_urls(const struct reading *in, const struct chy_settings *s,
+                              const struct chy_url_list *list, uint32_t stands, const char *setting)
+{
+    struct chy_url_place place;
+    struct chy_buf text;
+    const char *url[CHY_CA_MAX_URLS];
+    chy_buf_init(&text, 65536);
+    chy_settings_place(in->ca, s, s->authority, &place);
+    size_t n = chy_url_select(list, stands, &place, &text, url);
+    chy_hresult hr = chy_buf_done(&text, setting, in->err);
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
+        if (chy_lint_is_url(chy_span_cstr(url[i]))) continue;
+        hr = chy_fail(
+            in->err, CHY_E_INVALIDARG,
+            "setting %s: \"%.80s\" is to stand in certificates or CRLs, and is no absolute "
+            "URL (RFC 3986): a file takes the bits 1 and 64 alone",
+            setting, url[i]);
+    }
+    chy_buf_free(&text);
+    return hr;
+}
+
+static chy_hresult check_all_urls(const struct reading *in, const struct chy_settings *s)
+{
+    chy_hresult hr =
+        check_urls(in, s, &s->crl_urls,
+                   CHY_CRL_URL_CDP | CHY_CRL_URL_FRESHEST | CHY_CRL_URL_LOCATIONS | CHY_CRL_URL_IDP,
+                   "CRLPublicationURLs");
+    if (hr == CHY_S_OK)
+        hr = check_urls(in, s, &s->aia_urls, CHY_CA_URL_AIA | CHY_CA_URL_OCSP,
+                        "CACertPublicationURLs");
+    return hr == CHY_S_OK ? check_urls(in, s, &s->ocsp_urls, CHY_CRL_URL_CDP, "OCSPURLs") : hr;
+}
+
 static chy_hresult read_urls(const struct reading *in, struct chy_settings *s)
 {
     chy_buf_init(&s->cdp_der, 65536);
@@ -151,6 +186,7 @@ static chy_hresult read_urls(const struct reading *in, struct chy_settings *s)
     chy_hresult hr = urls_of(in, "CRLPublicationURLs", &s->crl_urls);
     if (hr == CHY_S_OK) hr = urls_of(in, "CACertPublicationURLs", &s->aia_urls);
     if (hr == CHY_S_OK) hr = urls_of(in, "OCSPURLs", &s->ocsp_urls);
+    if (hr == CHY_S_OK) hr = check_all_urls(in, s);
     if (hr == CHY_S_OK) hr = chy_settings_cdp(in->ca, s, s->authority, 0, &s->cdp_der, in->err);
     return hr == CHY_S_OK ? make_aia(in, s) : hr;
 }
@@ -338,6 +374,12 @@ static chy_hresult read_crl(const struct reading *in, struct chy_settings *s)
         return chy_fail(in->err, CHY_E_INVALIDARG,
                         "setting CRLFlags: 4 would make the CRL number critical, which it must not "
                         "be (RFC 5280 5.2.3)");
+    }
+    if (c->flags & CHY_CRLF_CONTAINS_ONLY_CACERTS && c->flags & CHY_CRLF_CONTAINS_ONLY_USERCERTS) {
+        return chy_fail(
+            in->err, CHY_E_INVALIDARG,
+            "setting CRLFlags: 16777216 (only CA certificates) and 33554432 (only those "
+            "of others) exclude each other (RFC 5280 5.2.5)");
     }
     c->max_shards = (int32_t)number_of(in, "CRLMaxPartitions", 0);
     c->suspended_shards = (int32_t)number_of(in, "CRLSuspendedPartitions", 0);

@@ -39,5 +39,7 @@ struct chy_lint_report {
  */
 void chy_lint_tbs(struct chy_span tbs, const struct chy_lint_issuer *issuer,
                   struct chy_lint_report *out);
+/* Is it an absolute URL as certificates and CRLs may have it? */
+bool chy_lint_is_url(struct chy_span u);
 
 #endif

@@ -63,6 +63,11 @@ static enum url_kind kind_of(struct chy_span u)
     return (web ? host : slashes) ? kind : URL_NONE;
 }
 
+bool chy_lint_is_url(struct chy_span u)
+{
+    return kind_of(u) != URL_NONE;
+}
+
 /* The rules that a URL of one extension can break. */
 struct url_rules {
     enum chy_lint_id form, scheme, tls, duplicate;

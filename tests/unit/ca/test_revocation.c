@@ -268,6 +268,60 @@ static void test_shards_divide_the_certificates(void **state)
     engine_end(&e);
 }
 
+/* RFC 5280 6.3.3 b 2: the list of a point has one of its names, or nobody takes it for that. */
+static void test_a_list_names_the_points_of_its_certificates(void **state)
+{
+    (void)state;
+    static const char *const max[] = {"0", "2"};
+    struct engine e;
+    begin(&e);
+    set(&e, "CRLPublicationURLs",
+        "[\"2:http://a.example.test/%3<CRLPartitionIndex>.crl\","
+        "\"128:http://old.example.test/%3<CRLPartitionIndex>.crl\"]");
+    for (int32_t shard = 0; shard < 2; shard++) {
+        struct chy_buf whole;
+        struct chy_crl *crl = malloc(sizeof(*crl));
+        struct chy_span point = {0};
+        set(&e, "CRLMaxPartitions", max[shard]);
+        struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+        must(r.status, &r.err);
+        read_crl(&e, shard, false, &whole, crl);
+        for (size_t i = 0; i < crl->n_ext; i++) {
+            if (chy_span_eq(crl->ext[i].oid, chy_oid_issuing_distribution_point))
+                point = crl->ext[i].value;
+        }
+        assert_true(point.n && memmem(point.p, point.n, "http://a.example.test/", 22));
+        assert_true(memmem(point.p, point.n, "http://old.example.test/", 24));
+        chy_buf_free(&whole);
+        free(crl);
+    }
+    engine_end(&e);
+}
+
+/* Each of them would have stopped all certificates, or all CRLs. */
+static void test_what_no_list_can_have_is_not_set(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"[\"3:/srv/www/%3.crl\"]", "[\"129:/srv/www/%3.crl\"]",
+                                       "[\"/srv/www/%3.crl\"]", "[\"2:http:///%3.crl\"]",
+                                       "[\"2:http://a b/%3.crl\"]"};
+    struct engine e;
+    struct chy_err err = {0};
+    begin(&e);
+    for (size_t i = 0; i < CHY_ARRAY_LEN(urls); i++) {
+        chy_err_clear(&err);
+        if (chy_ca_config_set(e.ca, &officer, "CRLPublicationURLs", urls[i], &err) !=
+                CHY_E_INVALIDARG ||
+            !strstr(err.text, "no absolute URL"))
+            fail_msg("%s: %s", urls[i], err.text);
+    }
+    chy_err_clear(&err);
+    assert_int_equal(chy_ca_config_set(e.ca, &officer, "CRLFlags", "50331648", &err),
+                     CHY_E_INVALIDARG);
+    set(&e, "CRLPublicationURLs", "[\"65:/tmp/%3%9.crl\",\"14:ldap:///CN=%7,CN=CDP%10\"]");
+    engine_end(&e);
+}
+
 static void test_many_are_revoked_by_a_filter(void **state)
 {
     (void)state;
@@ -535,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_a_delta_tells_what_changed),
         cmocka_unit_test(test_a_delta_serves_who_has_the_oldest_base),
         cmocka_unit_test(test_shards_divide_the_certificates),
+        cmocka_unit_test(test_a_list_names_the_points_of_its_certificates),
+        cmocka_unit_test(test_what_no_list_can_have_is_not_set),
         cmocka_unit_test(test_many_are_revoked_by_a_filter),
         cmocka_unit_test(test_a_renewed_ca_keeps_the_crls_of_its_old_key),
         cmocka_unit_test(test_a_date_before_all_lists_stops_none),
