@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "ca/publisher.h"
 
-enum { MAX_SHARD = 65535, DUE_SLACK_S = 1 };
+enum { MAX_SHARD = 65535, DUE_SLACK_S = 1, BASES_MAX = 1024 };
 
 struct run {
     struct chy_publisher *p;
@@ -430,14 +430,37 @@ static chy_hresult write_records(struct run *run, bool is_new)
     return hr;
 }
 
-/* The newest of each scope and kind, and what still holds, as the store keeps them too. */
+static bool same_kind(const struct chy_crl_record *a, const struct chy_crl_record *b)
+{
+    return a->key_index == b->key_index && a->shard == b->shard && a->is_delta == b->is_delta;
+}
+
+/* The newest of each scope and kind, and those that still hold: a delta may refer to them. */
 static bool still_matters(const struct chy_crl_kept *k, const struct chy_crl_kept *next,
                           chy_time now)
 {
-    bool is_newest = !next || next->record.key_index != k->record.key_index ||
-                     next->record.shard != k->record.shard ||
-                     next->record.is_delta != k->record.is_delta;
-    return is_newest || k->record.next_update > now;
+    bool is_newest = !next || !same_kind(&k->record, &next->record);
+    return is_newest || (!k->record.is_delta && k->record.next_update > now);
+}
+
+size_t chy_crl_thin(struct chy_crl_kept *kept, size_t n)
+{
+    size_t used = 0;
+    for (size_t from = 0, to; from < n; from = to) {
+        chy_time last = 0;
+        for (to = from + 1; to < n && same_kind(&kept[from].record, &kept[to].record);)
+            to++;
+        bool many = to - from > BASES_MAX;
+        for (size_t i = from; i < to; i++) {
+            const struct chy_crl_record *r = &kept[i].record;
+            chy_time apart = (r->next_update - r->this_publish) / (BASES_MAX / 2);
+            if (many && i > from && i + 1 < to && r->this_publish < last + apart) continue;
+            last = r->this_publish;
+            if (used != i) kept[used] = kept[i];
+            used++;
+        }
+    }
+    return used;
 }
 
 static chy_hresult take_over(struct run *run)
@@ -456,6 +479,7 @@ static chy_hresult take_over(struct run *run)
         bool replaced = next && in_order(&all[i], next) == 0; /* written out again */
         if (!replaced && still_matters(&all[i], next, run->now)) all[used++] = all[i];
     }
+    used = chy_crl_thin(all, used);
     pthread_mutex_lock(&p->lock);
     struct chy_crl_kept *old = p->kept;
     p->kept = all;

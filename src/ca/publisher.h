@@ -68,6 +68,9 @@ chy_time chy_crl_scheduled(struct chy_publisher *p, const struct chy_settings *s
 /* Could some current CRL not be written to a place where it belongs? */
 bool chy_crl_has_unplaced(struct chy_publisher *p);
 void chy_crl_sort(struct chy_crl_kept *kept, size_t n); /* by key, shard, kind, number */
+/* Where a scope has very many bases that still hold, those that are not much later than another
+ * are left out: a delta may as well refer to that. Returns how many are left. */
+size_t chy_crl_thin(struct chy_crl_kept *kept, size_t n);
 /* The newest record of a scope and kind; NULL: none. Under the lock, or on the thread. */
 struct chy_crl_kept *chy_crl_newest(struct chy_publisher *p, int32_t key_index, int32_t shard,
                                     bool is_delta);

@@ -580,6 +580,37 @@ static void test_a_lost_file_is_made_anew(void **state)
     engine_end(&e);
 }
 
+/* A CRL every two seconds for a day that holds for a week: what a delta refers to stays in reach,
+ * and the list of them short. */
+static void test_bases_without_end_are_thinned_out(void **state)
+{
+    (void)state;
+    enum { N = 43200 };
+    const int64_t week = INT64_C(7) * 86400 * CHY_US_PER_S;
+    struct chy_crl_kept *kept = calloc(N + 2, sizeof(*kept));
+    size_t n = 1;
+    for (int i = 0; i < N; i++) {
+        chy_time made = i * 2 * CHY_US_PER_S;
+        kept[n++].record = (struct chy_crl_record){.shard = 1,
+                                                   .number = 1 + (uint64_t)i,
+                                                   .this_publish = made,
+                                                   .next_update = made + week};
+        if (n > 1500) n = chy_crl_thin(kept, n);
+        assert_int_equal(kept[n - 1].record.number, i + 1);
+        assert_int_equal(kept[1].record.number, 1);
+    }
+    kept[n++].record.shard = 2;
+    n = chy_crl_thin(kept, n);
+    assert_in_range(n, 70, 1100);
+    assert_int_equal(kept[0].record.shard, 0);
+    assert_int_equal(kept[n - 1].record.shard, 2);
+    for (size_t i = 2; i + 1 < n; i++) {
+        assert_true(kept[i].record.number > kept[i - 1].record.number);
+        assert_true(kept[i].record.this_publish - kept[i - 1].record.this_publish < week / 256);
+    }
+    free(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_a_clock_that_is_set_back_a_little_undoes_nothing),
         cmocka_unit_test(test_a_list_of_a_time_to_come_is_made_anew),
         cmocka_unit_test(test_a_lost_file_is_made_anew),
+        cmocka_unit_test(test_bases_without_end_are_thinned_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
