@@ -419,7 +419,7 @@ class Renewals(Crash):
             infos = {i["key_index"]: i for i in d.ask("GET", "/api/v1/crl").json["crls"]}
             return infos if set(infos) == {c["key_index"] for c in certs} and \
                 sum(i["entries"] for i in infos.values()) == len(revoked) else None
-        infos = until(all_there, 15, 0.1)
+        infos = until(all_there, 90, 0.1)  # a run that took long is not followed by another at once
         self.assertTrue(infos, (d.ask("GET", "/api/v1/crl"), d.stderr()))
         listed = {}
         for key, info in infos.items():
