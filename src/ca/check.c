@@ -39,7 +39,8 @@ struct chy_check {
     bool runs;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop, poked;
+    atomic_bool stop; /* set under lock; asked between two addresses without it */
+    bool poked;
     struct address address[MAX_ADDRESSES]; /* under lock; the thread's to change */
     size_t n;
     atomic_bool proved; /* each was fetched once since the last change */
@@ -112,49 +113,50 @@ static chy_hresult ask(const char *method, const char *url, struct chy_httpc_ans
     return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND, "the answer is %d", answer->status);
 }
 
-static chy_hresult check_crl(struct chy_ca *ca, const struct address *a, struct chy_span der,
-                             struct chy_err *err)
-{
-    struct chy_crl *crl = chy_malloc(sizeof(*crl));
-    struct chy_crl_info now;
-    char when[40];
-    int fd = -1;
-    if (!crl) return chy_fail_nomem(err, "CRL");
-    chy_hresult hr = chy_crl_parse(der, crl, err);
-    if (hr == CHY_S_OK && !chy_span_eq(crl->issuer.der, chy_ca_current(ca)->cert.subject.der))
-        hr = chy_fail(err, CHY_ERROR_INVALID_DATA, "it is a CRL of another CA");
-    if (hr == CHY_S_OK &&
-        chy_ca_crl_open(ca, -1, a->shard, a->kind == A_DELTA, &fd, &now, NULL) == CHY_S_OK) {
-        close(fd);
-        chy_time_format(when, crl->next_update);
-        if (crl->number < now.record.number)
-            hr = chy_fail(err, CHY_ERROR_INVALID_DATA,
-                          "it is stale: number %llu, which lapses at %s; the newest is %llu",
-                          (unsigned long long)crl->number, when,
-                          (unsigned long long)now.record.number);
-    }
-    chy_free(crl);
-    return hr;
-}
+/* What was published before the address is asked; number 0: nothing. A later one may come while the
+ * answer is on its way. */
+struct newest {
+    uint64_t number;
+    int64_t size;
+};
 
-/* Of the newest CRL; -1: there is none. */
-static int64_t newest_size(struct chy_ca *ca, const struct address *a)
+static struct newest newest_of(struct chy_ca *ca, const struct address *a)
 {
     struct chy_crl_info now;
     int fd = -1;
     if (a->kind == A_CERT ||
         chy_ca_crl_open(ca, -1, a->shard, a->kind == A_DELTA, &fd, &now, NULL) != CHY_S_OK)
-        return -1;
+        return (struct newest){.size = -1};
     close(fd);
-    return now.record.size;
+    return (struct newest){now.record.number, now.record.size};
+}
+
+static chy_hresult check_crl(struct chy_ca *ca, const struct newest *before, struct chy_span der,
+                             struct chy_err *err)
+{
+    struct chy_crl *crl = chy_malloc(sizeof(*crl));
+    char when[40];
+    if (!crl) return chy_fail_nomem(err, "CRL");
+    chy_hresult hr = chy_crl_parse(der, crl, err);
+    if (hr == CHY_S_OK && !chy_span_eq(crl->issuer.der, chy_ca_current(ca)->cert.subject.der))
+        hr = chy_fail(err, CHY_ERROR_INVALID_DATA, "it is a CRL of another CA");
+    if (hr == CHY_S_OK && crl->number < before->number) {
+        chy_time_format(when, crl->next_update);
+        hr = chy_fail(err, CHY_ERROR_INVALID_DATA,
+                      "it is stale: number %llu, which lapses at %s; the newest is %llu",
+                      (unsigned long long)crl->number, when, (unsigned long long)before->number);
+    }
+    chy_free(crl);
+    return hr;
 }
 
 static chy_hresult check_whole(struct chy_ca *ca, const struct address *a,
-                               struct chy_httpc_answer *answer, struct chy_err *err)
+                               const struct newest *before, struct chy_httpc_answer *answer,
+                               struct chy_err *err)
 {
     chy_hresult hr = ask("GET", a->url, answer, err);
     struct chy_span body = chy_buf_span(&answer->body);
-    if (hr == CHY_S_OK && a->kind != A_CERT) hr = check_crl(ca, a, body, err);
+    if (hr == CHY_S_OK && a->kind != A_CERT) hr = check_crl(ca, before, body, err);
     if (hr == CHY_S_OK && a->kind == A_CERT &&
         !chy_span_eq(body, chy_buf_span(&chy_ca_current(ca)->cert_der)))
         hr = chy_fail(err, CHY_ERROR_INVALID_DATA, "it is not this CA's certificate in DER");
@@ -171,7 +173,7 @@ static chy_hresult check_size(struct chy_ca *ca, const struct address *a, int64_
         return chy_fail(err, CHY_ERROR_INVALID_DATA,
                         "its answer to HEAD has no Content-Length, by which a CRL over 3 MB is "
                         "checked");
-    int64_t now = newest_size(ca, a);
+    int64_t now = newest_of(ca, a).size;
     if (answer->length == now) return CHY_S_OK;
     return chy_fail(err, CHY_ERROR_INVALID_DATA,
                     "it is not the newest CRL: it has %lld octets, the newest %lld",
@@ -182,10 +184,10 @@ static void check_one(struct chy_ca *ca, struct address *a)
 {
     struct chy_err err = {0};
     struct chy_httpc_answer answer;
-    int64_t size = newest_size(ca, a);
+    const struct newest before = newest_of(ca, a);
     chy_httpc_answer_init(&answer);
-    chy_hresult hr = size > FETCH_MAX ? check_size(ca, a, size, &answer, &err)
-                                      : check_whole(ca, a, &answer, &err);
+    chy_hresult hr = before.size > FETCH_MAX ? check_size(ca, a, before.size, &answer, &err)
+                                             : check_whole(ca, a, &before, &answer, &err);
     chy_httpc_answer_free(&answer);
     a->is_checked = true;
     a->was_well = a->was_well || hr == CHY_S_OK;

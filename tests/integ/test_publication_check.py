@@ -15,7 +15,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folder):
-        self.asked, self.without_length = [], False
+        self.asked, self.without_length, self.meanwhile = [], False, None
         server = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -27,6 +27,11 @@ class Server(http.server.ThreadingHTTPServer):
             def send_header(self, name, value):
                 if not (server.without_length and name == "Content-Length"):
                     super().send_header(name, value)
+
+            def copyfile(self, source, out):
+                if server.meanwhile:
+                    server.meanwhile()
+                super().copyfile(source, out)
 
             def log_request(self, *args):
                 server.asked.append(self.command)
@@ -106,6 +111,16 @@ class PublicationCheck(Case):
         self.assert_told(d, "the answer is 404")
         self.assertEqual(d.ask("POST", "/api/v1/crl").status, 200)
         self.assert_well(d)
+
+    def test_what_is_published_while_it_is_asked_for_is_no_fault(self):
+        d = self.begin()
+        self.assert_well(d)
+        done = []
+        self.web.meanwhile = lambda: done.append(d.ask("POST", "/api/v1/crl").status)
+        warnings = self.check(d)
+        self.assertTrue(until(lambda: done))
+        self.assertEqual(until(warnings, 1.5), "")
+        self.assertEqual(set(done), {200})
 
     def test_of_a_large_one_the_size_is_asked(self):
         d = self.begin()
