@@ -130,13 +130,17 @@ static void answer(struct chy_publisher *p, struct chy_crl_call *call,
     chy_ca_leave(ca);
 }
 
-static void note_outcome(struct chy_publisher *p, const struct chy_crl_result *r)
+static void note_outcome(struct chy_publisher *p, const struct chy_crl_result *r, bool is_manual)
 {
     bool failed = r->status < CHY_S_OK;
     pthread_mutex_lock(&p->lock);
-    snprintf(p->error, sizeof(p->error), "%s", failed ? r->err.text : "");
-    p->failures = failed ? p->failures + 1 : 0;
-    p->retry_at = 0;
+    /* An order for other shards that went well does not make up for what lacks in some place. */
+    bool lacks = is_manual && p->retry_at && !p->is_unmade && chy_crl_has_unplaced(p);
+    if (failed || !lacks) {
+        snprintf(p->error, sizeof(p->error), "%s", failed ? r->err.text : "");
+        p->failures = failed ? p->failures + 1 : 0;
+        p->retry_at = 0;
+    }
     if (failed) {
         int64_t s = RETRY_FIRST_S;
         for (unsigned i = 1; i < p->failures && s < RETRY_LAST_S; i++)
@@ -161,7 +165,7 @@ static void serve_calls(struct chy_publisher *p)
     while ((call = take_call(p)) != NULL) {
         struct chy_crl_result r = {.status = CHY_S_OK};
         chy_crl_run(p, &call->order, true, &r);
-        if (r.status != CHY_E_INVALIDARG) note_outcome(p, &r);
+        if (r.status != CHY_E_INVALIDARG) note_outcome(p, &r, true);
         answer(p, call, &r);
     }
 }
@@ -226,7 +230,7 @@ static void run_due(struct chy_publisher *p, const struct chy_settings *s, chy_t
         order.flags = CHY_CA_CRL_DELTA;
     if (!order.flags) return;
     chy_crl_run(p, &order, false, &r);
-    note_outcome(p, &r);
+    note_outcome(p, &r, false);
 }
 
 static int64_t least(int64_t a, int64_t b)

@@ -1,6 +1,7 @@
 /* Revoking and publishing through the engine: what an officer may do, what stands on the CRLs, and
  * what is left after a restart. */
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ca/ca_internal.h"
@@ -580,6 +581,35 @@ static void test_a_lost_file_is_made_anew(void **state)
     engine_end(&e);
 }
 
+/* What lacks in one place is tried again until it is there, whatever else goes well meanwhile. */
+static void test_one_shard_does_not_make_up_for_another(void **state)
+{
+    (void)state;
+    struct engine e;
+    char list[256], out[96], hindrance[128];
+    struct chy_err err = {0};
+    begin(&e);
+    snprintf(out, sizeof(out), "%s/out", e.base);
+    must(chy_dir_make(out, 0755, &err), &err);
+    snprintf(hindrance, sizeof(hindrance), "%s/out/_Partition00002.crl", e.base);
+    assert_int_equal(mkdir(hindrance, 0700), 0);
+    snprintf(list, sizeof(list),
+             "[\"2:http://a.example.test/<CRLPartitionIndex>.crl\","
+             "\"1:%s/out/<CRLPartitionIndex>.crl\"]",
+             e.base);
+    set(&e, "CRLPublicationURLs", list);
+    set(&e, "CRLMaxPartitions", "2");
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, 2);
+    assert_true(r.status < CHY_S_OK && r.made == 1);
+    r = publish(&e, CHY_CA_CRL_BASE, 1);
+    must(r.status, &r.err);
+    assert_int_equal(rmdir(hindrance), 0);
+    for (int i = 0; i < 1000 && access(hindrance, F_OK) != 0; i++)
+        usleep(20000);
+    assert_int_equal(access(hindrance, F_OK), 0);
+    engine_end(&e);
+}
+
 /* A CRL every two seconds for a day that holds for a week: what a delta refers to stays in reach,
  * and the list of them short. */
 static void test_bases_without_end_are_thinned_out(void **state)
@@ -629,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_a_clock_that_is_set_back_a_little_undoes_nothing),
         cmocka_unit_test(test_a_list_of_a_time_to_come_is_made_anew),
         cmocka_unit_test(test_a_lost_file_is_made_anew),
+        cmocka_unit_test(test_one_shard_does_not_make_up_for_another),
         cmocka_unit_test(test_bases_without_end_are_thinned_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
