@@ -130,12 +130,14 @@ static void answer(struct chy_publisher *p, struct chy_crl_call *call,
     chy_ca_leave(ca);
 }
 
-static void note_outcome(struct chy_publisher *p, const struct chy_crl_result *r, bool is_manual)
+static void note_outcome(struct chy_publisher *p, const struct chy_crl_order *order,
+                         const struct chy_crl_result *r)
 {
     bool failed = r->status < CHY_S_OK;
     pthread_mutex_lock(&p->lock);
-    /* An order for other shards that went well does not make up for what lacks in some place. */
-    bool lacks = is_manual && p->retry_at && !p->is_unmade && chy_crl_has_unplaced(p);
+    /* A run of other shards that went well does not make up for what lacks in some place. */
+    bool lacks = !(order->flags & CHY_CA_CRL_REPUBLISH) && p->retry_at && !p->is_unmade &&
+                 chy_crl_has_unplaced(p);
     if (failed || !lacks) {
         snprintf(p->error, sizeof(p->error), "%s", failed ? r->err.text : "");
         p->failures = failed ? p->failures + 1 : 0;
@@ -165,7 +167,7 @@ static void serve_calls(struct chy_publisher *p)
     while ((call = take_call(p)) != NULL) {
         struct chy_crl_result r = {.status = CHY_S_OK};
         chy_crl_run(p, &call->order, true, &r);
-        if (r.status != CHY_E_INVALIDARG) note_outcome(p, &r, true);
+        if (r.status != CHY_E_INVALIDARG) note_outcome(p, &call->order, &r);
         answer(p, call, &r);
     }
 }
@@ -230,7 +232,7 @@ static void run_due(struct chy_publisher *p, const struct chy_settings *s, chy_t
         order.flags = CHY_CA_CRL_DELTA;
     if (!order.flags) return;
     chy_crl_run(p, &order, false, &r);
-    note_outcome(p, &r, false);
+    note_outcome(p, &order, &r);
 }
 
 static int64_t least(int64_t a, int64_t b)
