@@ -142,6 +142,15 @@ static bool is_shadow(const struct chy_crl_kept *k)
     return k->record.flags & CHY_CPF_SHADOW;
 }
 
+/* Deltas were switched off: the last one is empty and of a new base, which everybody fetches then.
+ * At once: no other will follow it. */
+static bool wants_shadow(struct chy_publisher *p, const struct chy_settings *s, int32_t key,
+                         int32_t shard)
+{
+    const struct chy_crl_kept *k = chy_crl_newest(p, key, shard, true);
+    return !s->crl.delta_period.n && k && !is_shadow(k);
+}
+
 static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32_t key,
                     int32_t shard, void *arg)
 {
@@ -151,6 +160,7 @@ static bool earlier(struct chy_publisher *p, const struct chy_settings *s, int32
     /* A delta of nothing cannot be made: it comes with the next base. */
     if (d->is_delta && (!base || base->record.next_update <= d->now)) return true;
     chy_time at = k && !is_shadow(k) ? due_of(k, s, d->is_delta, d->now) : 0;
+    if (!d->is_delta && wants_shadow(p, s, key, shard)) at = 0;
     if (d->at == CHY_TIME_DEFAULT || at < d->at) d->at = at;
     return true;
 }
@@ -221,6 +231,7 @@ static bool is_wanted(const struct run *run, int32_t key, int32_t shard, bool is
         !chy_crl_newest(run->p, key, chy_crl_last_shard(run->p, s, key), is_delta))
         return true;
     if (run->is_manual && chy_crl_last_shard(run->p, s, key) == 0) return true;
+    if (!is_delta && wants_shadow(run->p, s, key, shard)) return true;
     return run->changed[is_delta][shard] || o->next_update != CHY_TIME_DEFAULT ||
            due_of(k, s, is_delta, run->now) <= run->now + DUE_SLACK_S * CHY_US_PER_S;
 }
@@ -330,15 +341,6 @@ static chy_hresult make_one(struct run *run, const struct chy_authority *a,
     return CHY_S_OK;
 }
 
-/* Deltas were switched off: an empty one of a new base makes everybody fetch that (CRLF: shadow).
- */
-static bool needs_shadow(const struct run *run, int32_t key, int32_t shard)
-{
-    const struct chy_crl_kept *k = chy_crl_newest(run->p, key, shard, true);
-    return !run->settings->crl.delta_period.n && k && !is_shadow(k) &&
-           k->record.next_update > run->now;
-}
-
 static chy_hresult make_scope(struct run *run, const struct chy_authority *a,
                               struct chy_signer *signer, int32_t shard)
 {
@@ -346,7 +348,7 @@ static chy_hresult make_scope(struct run *run, const struct chy_authority *a,
     bool delta =
         (base && run->settings->crl.delta_period.n) ||
         (run->order->flags & CHY_CA_CRL_DELTA && is_wanted(run, a->key_index, shard, true));
-    bool shadow = base && needs_shadow(run, a->key_index, shard);
+    bool shadow = base && wants_shadow(run->p, run->settings, a->key_index, shard);
     chy_hresult hr = base ? make_one(run, a, signer, shard, false, false) : CHY_S_OK;
     if (hr == CHY_S_OK && delta) hr = make_one(run, a, signer, shard, true, false);
     if (hr == CHY_S_OK && shadow) hr = make_one(run, a, signer, shard, true, true);

@@ -610,6 +610,36 @@ static void test_one_shard_does_not_make_up_for_another(void **state)
     engine_end(&e);
 }
 
+static size_t deltas_that_are_no_shadow(struct engine *e)
+{
+    struct chy_crl_info info[16];
+    size_t found = 0, n = chy_ca_crls(e->ca, info, CHY_ARRAY_LEN(info));
+    for (size_t i = 0; i < n; i++) {
+        if (info[i].record.is_delta && !(info[i].record.flags & CHY_CPF_SHADOW)) found++;
+    }
+    return found;
+}
+
+/* Else the bases that are out would lead to deltas that have lapsed, and the CA would say so for
+ * ever. */
+static void test_deltas_switched_off_end_at_once(void **state)
+{
+    (void)state;
+    struct engine e;
+    begin(&e);
+    set(&e, "CRLPublicationURLs", "[\"6:http://a.example.test/<CRLPartitionIndex>%9.crl\"]");
+    set(&e, "CRLDeltaPeriodUnits", "1");
+    set(&e, "CRLMaxPartitions", "2");
+    struct chy_crl_result r = publish(&e, CHY_CA_CRL_BASE, CHY_CRL_SHARD_ANY);
+    must(r.status, &r.err);
+    assert_int_equal(deltas_that_are_no_shadow(&e), 3);
+    set(&e, "CRLDeltaPeriodUnits", "0");
+    for (int i = 0; i < 1000 && deltas_that_are_no_shadow(&e); i++)
+        usleep(20000);
+    assert_int_equal(deltas_that_are_no_shadow(&e), 0);
+    engine_end(&e);
+}
+
 /* A CRL every two seconds for a day that holds for a week: what a delta refers to stays in reach,
  * and the list of them short. */
 static void test_bases_without_end_are_thinned_out(void **state)
@@ -660,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_a_list_of_a_time_to_come_is_made_anew),
         cmocka_unit_test(test_a_lost_file_is_made_anew),
         cmocka_unit_test(test_one_shard_does_not_make_up_for_another),
+        cmocka_unit_test(test_deltas_switched_off_end_at_once),
         cmocka_unit_test(test_bases_without_end_are_thinned_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
