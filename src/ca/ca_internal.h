@@ -28,6 +28,7 @@ struct chy_settings {
     int64_t validity_s;                /* ValidityPeriod(Units) */
     int64_t clock_skew_s;              /* ClockSkewMinutes */
     int64_t clock_jump_s;              /* ClockJumpSeconds */
+    int32_t clock_accepted;            /* ClockAccepted */
     int subject_order[CHY_NAME_PROPS]; /* SubjectTemplate: indices into chy_name_props */
     size_t n_subject_order;
     bool subject_as_requested;             /* SubjectTemplate is empty */
@@ -122,6 +123,7 @@ struct chy_ca {
     atomic_bool store_starved; /* what the store lacked was memory */
     pthread_mutex_t clock_lock;
     chy_time wall_at_start, last_known;
+    int32_t last_known_id; /* the request that says so */
     int64_t mono_at_start;
     atomic_bool unsettled; /* an intent was left for later */
     pthread_t healer;

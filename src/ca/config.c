@@ -53,6 +53,7 @@ static const struct known known_settings[] = {
     {"CRLPublishDelaySeconds", NUMBER, "2", 0, 86400, NULL},
     {"CRLPublishOnRevoke", CHOICE, "\"base\"", 0, 0, "base|delta|no"},
     {"CRLSuspendedPartitions", NUMBER, "0", 0, 65534, NULL},
+    {"ClockAccepted", NUMBER, "0", 0, 0x7fffffff, NULL},
     {"ClockJumpSeconds", NUMBER, "300", 5, 86400, NULL},
     {"ClockSkewMinutes", NUMBER, "10", 0, 10080, NULL},
     {"DSConfigDN", TEXT, "\"\"", 0, 0, NULL},

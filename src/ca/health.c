@@ -72,6 +72,13 @@ void chy_health_check_policy(struct chy_ca *ca)
     set_trouble(ca, CHY_TROUBLE_POLICY, ca->policy_error, sizeof(ca->policy_error), text);
 }
 
+/* What a clock that was wrong has written is not held against the right one. */
+static bool is_behind(const struct chy_ca *ca, const struct chy_settings *s, chy_time now)
+{
+    return ca->last_known != CHY_TIME_DEFAULT && ca->last_known_id > s->clock_accepted &&
+           now < ca->last_known - s->clock_jump_s * CHY_US_PER_S;
+}
+
 /* Wall time against the monotonic clock, and against what the database has seen: a step is noticed
  * before it can reach a certificate. */
 static void check_clock(struct chy_ca *ca)
@@ -81,11 +88,11 @@ static void check_clock(struct chy_ca *ca)
     pthread_mutex_lock(&ca->clock_lock);
     chy_time now = chy_now(ca->clock);
     int64_t mono = chy_monotonic(ca->clock);
-    if (ca->last_known != CHY_TIME_DEFAULT &&
-        now < ca->last_known - s->clock_jump_s * CHY_US_PER_S) {
+    if (is_behind(ca, s, now)) {
         snprintf(text, sizeof(text),
-                 "the clock is %lld s before the last request in the database: set it right",
-                 (long long)((ca->last_known - now) / CHY_US_PER_S));
+                 "the clock is %lld s before the last request in the database: set it right, or, "
+                 "if it was wrong then, set ClockAccepted to that request's number, %d",
+                 (long long)((ca->last_known - now) / CHY_US_PER_S), ca->last_known_id);
         ca->wall_at_start = CHY_TIME_DEFAULT; /* measured anew once it is right */
     } else if (ca->wall_at_start == CHY_TIME_DEFAULT) {
         ca->wall_at_start = now;
@@ -310,7 +317,9 @@ static void *heal(void *arg)
 /* The database knows a time that has been: a clock before it went back while the CA was stopped. */
 static bool last_row(const struct chy_row *row, void *arg)
 {
-    *(chy_time *)arg = row->submitted_when;
+    struct chy_ca *ca = arg;
+    ca->last_known = row->submitted_when;
+    ca->last_known_id = row->id;
     return false;
 }
 
@@ -319,7 +328,7 @@ static void know_last_time(struct chy_ca *ca)
     struct chy_err err = {0};
     struct chy_query q = {.descending = true, .limit = 1};
     ca->last_known = CHY_TIME_DEFAULT;
-    if (ca->store->ops->query(ca->store, &q, last_row, &ca->last_known, &err) != CHY_S_OK) {
+    if (ca->store->ops->query(ca->store, &q, last_row, ca, &err) != CHY_S_OK) {
         chy_log(CHY_LOG_LEVEL_ERROR, "ca.clock", "error", err.text, NULL);
     }
 }

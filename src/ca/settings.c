@@ -416,6 +416,7 @@ static void read_limits(const struct reading *in, struct chy_settings *s)
     s->validity_s = period_seconds(unit ? unit : "Years", number_of(in, "ValidityPeriodUnits", 1));
     s->clock_skew_s = 60 * number_of(in, "ClockSkewMinutes", 10);
     s->clock_jump_s = number_of(in, "ClockJumpSeconds", 300);
+    s->clock_accepted = (int32_t)number_of(in, "ClockAccepted", 0);
     s->enforce_name_lengths = number_of(in, "EnforceX500NameLengths", 1) != 0;
     s->anonymous_submit = number_of(in, "AnonymousSubmit", 0) != 0;
     s->pend_on_policy_failure = failure && strcasecmp(failure, "pend") == 0;

@@ -2,7 +2,7 @@
 import glob
 import json
 import os
-import shutil
+import re
 import signal
 import sqlite3
 import subprocess
@@ -274,9 +274,31 @@ class Clock(Served):
         db.close()
         self.assertEqual(self.begin().submit(self.csr).status, 201)
 
+    def test_the_clock_was_wrong_and_is_right_now(self):
+        """One request of the year 2099 suspends the CA no longer than until somebody says what time it is."""
+        d = self.begin()
+        self.assertEqual(d.submit(self.csr).status, 201)
+        d.stop()
+        with self.database() as db:
+            db.execute("UPDATE request SET submitted_when = 4070908800000000")
+        db.close()
+        d = self.begin()
+        number = int(re.search(r"ClockAccepted to that request's number, (\d+)", self.trouble(d)).group(1))
+        d.set("ClockAccepted", number - 1)
+        self.assertIn("ClockAccepted", self.trouble(d))
+        d.set("ClockAccepted", number)
+        self.assertTrue(until(lambda: d.ask("GET", "/readyz").status == 200), d.stderr())
+        self.assertEqual(d.submit(self.csr).status, 201)
+        d.stop()
+        d = self.begin()
+        self.assertEqual(d.submit(self.csr).status, 201)
+        d.stop()
+        with self.database() as db:  # of later requests nothing was said
+            db.execute("UPDATE request SET submitted_when = submitted_when + 3600000000 WHERE id = (SELECT max(id) FROM request)")
+        db.close()
+        self.assertIn("clock", self.trouble(self.begin()))
+
     def test_jump_while_it_runs(self):
-        if not shutil.which("faketime"):
-            self.skipTest("faketime is not installed")
         stamp = os.path.join(self.temp(), "offset")
         with open(stamp, "w") as f:
             f.write("+0")
