@@ -121,7 +121,7 @@ static void published(const struct chy_crl_result *r, void *arg)
     }
     chy_json_add_int(&j, "number", (int64_t)r->number);
     chy_json_add_int(&j, "made", r->made);
-    add_crls(&j, call->ca, r->number, true);
+    add_crls(&j, call->ca, r->made ? r->number : UINT64_MAX, true);
     chy_json_end(&j, '}');
     chy_exchange_reply_buf(call->x, failed ? status : 200,
                            failed ? "application/problem+json" : "application/json", &b);

@@ -187,9 +187,15 @@ int chy_cmd_crl_publish(struct chy_cli *cli)
                           .answer_max = CHY_CLI_LIST_MAX};
     status = json ? chy_cli_get(cli, &ask, &v) : CHY_CLI_OTHER;
     if (status == CHY_CLI_DONE && !cli->json) {
-        fprintf(cli->out, "CRL number %lld: %lld made\n", (long long)number_of(v, "number"),
-                (long long)number_of(v, "made"));
-        print_table(cli, v);
+        long long number = (long long)number_of(v, "number"),
+                  made = (long long)number_of(v, "made");
+        if (number)
+            fprintf(cli->out, "CRL number %lld: %lld made\n", number, made);
+        else if (made)
+            fprintf(cli->out, "%lld written again\n", made);
+        else
+            fputs("nothing was due\n", cli->out);
+        if (made) print_table(cli, v);
     }
     cJSON_Delete(v);
     cJSON_free(json);
