@@ -88,8 +88,8 @@ char *chy_arena_printf(struct chy_arena *a, const char *fmt, ...) CHY_PRINTF(2, 
 CHY_MUST_USE chy_hresult chy_arena_done(const struct chy_arena *a, const char *what,
                                         struct chy_err *err);
 
-/* The malloc family, all of it behind these: NULL when memory is short. A program that runs for years
- * says so first: what was large and is free then goes back to the system. */
+/* The malloc family, all of it behind these: NULL when memory is short. A program that runs for
+ * years says so first: what was large and is free then goes back to the system. */
 void chy_mem_for_years(void);
 void *chy_malloc(size_t n);
 void *chy_calloc(size_t n, size_t size);

@@ -67,7 +67,8 @@ static void test_take_all(void **state)
     assert_null(chy_queue_take_all(&q, false));
     assert_true(chy_queue_push_urgent(&q, &items[0].node));
     assert_ptr_equal(chy_queue_take_all(&q, false), &items[0].node);
-    assert_true(chy_queue_push_urgent(&q, &items[2].node)); /* the list is good after all are gone */
+    assert_true(
+        chy_queue_push_urgent(&q, &items[2].node)); /* the list is good after all are gone */
     assert_true(chy_queue_push(&q, &items[3].node));
     assert_ptr_equal(chy_queue_pop(&q), &items[2].node);
     assert_ptr_equal(chy_queue_pop(&q), &items[3].node);
