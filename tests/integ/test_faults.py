@@ -256,47 +256,39 @@ class FullDisk(Storage):
 
 
 class Clock(Served):
+    def next_life(self, d, change):
+        """It ends, its database is changed, and it begins again."""
+        d.stop()
+        with self.database() as db:
+            db.execute("UPDATE request SET " + change)
+        db.close()
+        return self.begin()
+
     def test_clock_before_what_the_database_knows(self):
         d = self.begin()
         self.assertEqual(d.submit(self.csr).status, 201)
-        d.stop()
-        with self.database() as db:
-            db.execute("UPDATE request SET submitted_when = submitted_when + 3600000000")
-        db.close()
-        d = self.begin()
+        d = self.next_life(d, "submitted_when = submitted_when + 3600000000")
         self.assertIn("clock", self.trouble(d))
         self.assert_problem(d.submit(self.csr), 503, "server-suspended")
         self.assertEqual(d.ask("GET", "/healthz").status, 200)
         self.assertEqual(d.ask("GET", "/api/v1/requests/1/certificate").status, 200)
-        d.stop()
-        with self.database() as db:
-            db.execute("UPDATE request SET submitted_when = submitted_when - 3600000000")
-        db.close()
-        self.assertEqual(self.begin().submit(self.csr).status, 201)
+        d = self.next_life(d, "submitted_when = submitted_when - 3600000000")
+        self.assertEqual(d.submit(self.csr).status, 201)
 
     def test_the_clock_was_wrong_and_is_right_now(self):
         """One request of the year 2099 suspends the CA no longer than until somebody says what time it is."""
         d = self.begin()
         self.assertEqual(d.submit(self.csr).status, 201)
-        d.stop()
-        with self.database() as db:
-            db.execute("UPDATE request SET submitted_when = 4070908800000000")
-        db.close()
-        d = self.begin()
+        d = self.next_life(d, "submitted_when = 4070908800000000")
         number = int(re.search(r"ClockAccepted to that request's number, (\d+)", self.trouble(d)).group(1))
         d.set("ClockAccepted", number - 1)
         self.assertIn("ClockAccepted", self.trouble(d))
         d.set("ClockAccepted", number)
         self.assertTrue(until(lambda: d.ask("GET", "/readyz").status == 200), d.stderr())
         self.assertEqual(d.submit(self.csr).status, 201)
-        d.stop()
-        d = self.begin()
-        self.assertEqual(d.submit(self.csr).status, 201)
-        d.stop()
-        with self.database() as db:  # of later requests nothing was said
-            db.execute("UPDATE request SET submitted_when = submitted_when + 3600000000 WHERE id = (SELECT max(id) FROM request)")
-        db.close()
-        self.assertIn("clock", self.trouble(self.begin()))
+        # Of later requests nothing was said.
+        d = self.next_life(d, "submitted_when = submitted_when + 3600000000 WHERE id = (SELECT max(id) FROM request)")
+        self.assertIn("clock", self.trouble(d))
 
     def test_jump_while_it_runs(self):
         stamp = os.path.join(self.temp(), "offset")
