@@ -20,6 +20,15 @@ void chy_queue_fini(struct chy_queue *q)
     pthread_cond_destroy(&q->wake);
 }
 
+static void wake_takers(void *arg)
+{
+    struct chy_queue *q = arg;
+    if (chy_queue_len(q) > 1)
+        pthread_cond_broadcast(&q->wake);
+    else
+        pthread_cond_signal(&q->wake);
+}
+
 static bool insert(struct chy_queue *q, struct chy_node *node, bool is_urgent)
 {
     pthread_mutex_lock(&q->lock);
@@ -34,7 +43,7 @@ static bool insert(struct chy_queue *q, struct chy_node *node, bool is_urgent)
     }
     bool wake = open && q->waiting && q->n >= q->wanted;
     pthread_mutex_unlock(&q->lock);
-    if (wake) pthread_cond_signal(&q->wake);
+    if (wake && !(is_urgent && chy_wake_later(wake_takers, q))) pthread_cond_signal(&q->wake);
     return open;
 }
 

@@ -94,6 +94,15 @@ struct timespec;
 /* False when the thread still runs at that time of CLOCK_MONOTONIC. */
 CHY_MUST_USE bool chy_thread_join_until(pthread_t thread, const struct timespec *until);
 
+/* ---- wakes put off: whoever hands over a batch piece by piece wakes each taker once ----
+ * To wake a sleeping thread costs more than to hand it something, and one that is woken for each
+ * piece has emptied its queue, and sleeps again, before the next is there. */
+void chy_wakes_hold(void);
+/* True: this thread holds its wakes, and will call this once when it lets go; what arg points to
+ * lives until then. False: the caller wakes now. */
+bool chy_wake_later(void (*wake)(void *arg), void *arg);
+void chy_wakes_let_go(void);
+
 /* ---- a queue between threads: intrusive, unbounded by itself (the callers bound what they put)
  * ---- */
 struct chy_node {
@@ -112,7 +121,8 @@ struct chy_queue {
 void chy_queue_init(struct chy_queue *q);
 void chy_queue_fini(struct chy_queue *q);
 bool chy_queue_push(struct chy_queue *q, struct chy_node *node); /* false when closed */
-/* Ahead of those that are not urgent, behind those that are. */
+/* Ahead of those that are not urgent, behind those that are. May put off its wake: the queue lives
+ * until its pushers have let go. */
 bool chy_queue_push_urgent(struct chy_queue *q, struct chy_node *node);
 struct chy_node *chy_queue_pop(struct chy_queue *q); /* waits; NULL when closed and empty */
 struct chy_node *chy_queue_take_all(struct chy_queue *q,

@@ -34,6 +34,14 @@ static void wake(struct chy_net *net)
     if (net->wake_open) (void)eventfd_write(net->wake_fd, 1);
 }
 
+static void wake_later(void *arg)
+{
+    struct chy_net *net = arg;
+    pthread_mutex_lock(&net->lock);
+    wake(net);
+    pthread_mutex_unlock(&net->lock);
+}
+
 void chy_net_hand_back(struct chy_net *net, struct chy_exchange *x)
 {
     pthread_mutex_lock(&net->lock);
@@ -41,7 +49,7 @@ void chy_net_hand_back(struct chy_net *net, struct chy_exchange *x)
     x->link.next = NULL;
     *net->done_tail = &x->link;
     net->done_tail = &x->link.next;
-    if (first) wake(net);
+    if (first && !chy_wake_later(wake_later, net)) wake(net);
     pthread_mutex_unlock(&net->lock);
 }
 

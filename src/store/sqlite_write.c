@@ -455,6 +455,7 @@ static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n
         atomic_fetch_add(&s->commits, 1);
         atomic_fetch_add(&s->records, n);
     }
+    chy_wakes_hold();
     for (size_t i = 0; i < n; i++) {
         struct chy_write *w = batch[i];
         if (o == BROKEN) {
@@ -463,6 +464,7 @@ static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n
         }
         if (w->done) w->done(w, w->arg);
     }
+    chy_wakes_let_go();
 }
 
 /* All that is queued. When its senders have more under way, the commit waits for that: one commit
