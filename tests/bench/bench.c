@@ -41,7 +41,7 @@ struct figure { /* one number beside what it is to be */
 };
 
 static struct row rows[32];
-static struct figure figures[32];
+static struct figure figures[64];
 static size_t n_rows, n_figures;
 
 static void progress(const char *what, unsigned connections)
@@ -100,6 +100,10 @@ static void measure(const struct plan *p, double seconds)
 
 static void figure(const char *what, double value, double bound, bool at_most)
 {
+    if (n_figures == CHY_ARRAY_LEN(figures)) {
+        fprintf(stderr, "bench: no room for the figure \"%s\"\n", what);
+        exit(1);
+    }
     figures[n_figures++] = (struct figure){what, value, bound, at_most};
 }
 
