@@ -4,11 +4,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A new thread has the name of its maker. To name it afterwards is to write to a file below /proc.
+ */
 bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg), void *arg)
 {
-    if (pthread_create(thread, NULL, fn, arg) != 0) return false;
-    (void)pthread_setname_np(*thread, name);
-    return true;
+    char own[16];
+    bool named = pthread_getname_np(pthread_self(), own, sizeof(own)) == 0 &&
+                 pthread_setname_np(pthread_self(), name) == 0;
+    bool started = pthread_create(thread, NULL, fn, arg) == 0;
+    if (named) (void)pthread_setname_np(pthread_self(), own);
+    return started;
 }
 
 /* Linux keeps a nice value for each thread, and new ones have that of their maker: nice(2), "C
