@@ -143,6 +143,26 @@ static chy_hresult make_constraints(struct making *m, struct chy_err *err)
     return hr;
 }
 
+/* Behind one commit. While it runs, a reader gets to know the schema: whoever opens this CA needs
+ * one. */
+static chy_hresult write_all(struct chy_store *store, struct chy_write *w, size_t n,
+                             struct chy_err *err)
+{
+    struct chy_store_waiter waiter;
+    int64_t seq;
+    for (size_t i = 0; i + 1 < n; i++) {
+        w[i].soon = n - 1 - i;
+        chy_store_write(store, &w[i]);
+    }
+    chy_store_write_begin(store, &w[n - 1], &waiter);
+    chy_hresult read_hr = store->ops->last_seq(store, &seq, err);
+    chy_hresult hr = chy_store_write_end(&w[n - 1], &waiter, err);
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
+        if (w[i].result != CHY_S_OK) hr = chy_fail(err, w[i].result, "%s", w[i].err.text);
+    }
+    return hr == CHY_S_OK ? read_hr : hr;
+}
+
 static chy_hresult write_settings(struct making *m, struct chy_err *err)
 {
     struct chy_write w[CHY_ARRAY_LEN(m->init->setting)];
@@ -158,15 +178,7 @@ static chy_hresult write_settings(struct making *m, struct chy_err *err)
         hr = chy_config_check(path, json, err);
     }
     if (hr == CHY_S_OK) hr = chy_store_open_sqlite(m->init->dir, 1024, &m->store, err);
-    for (size_t i = 0; i + 1 < n && hr == CHY_S_OK; i++) {
-        w[i].soon = n - 1 - i;
-        chy_store_write(m->store, &w[i]);
-    }
-    if (hr == CHY_S_OK && n) hr = chy_store_write_wait(m->store, &w[n - 1], err);
-    for (size_t i = 0; i < n && hr == CHY_S_OK; i++) {
-        if (w[i].result != CHY_S_OK) hr = chy_fail(err, w[i].result, "%s", w[i].err.text);
-    }
-    return hr;
+    return hr == CHY_S_OK && n ? write_all(m->store, w, n, err) : hr;
 }
 
 static void *settings_main(void *arg)

@@ -165,39 +165,44 @@ static chy_hresult read_number(struct chy_conn *c, enum chy_sql which, const cha
     return hr;
 }
 
-static int64_t parse_number(struct chy_buf *b)
+/* On the writer's connection: a reader would have to read the whole schema first. */
+static chy_hresult read_next_id(struct chy_sqlite *s, int64_t *out, struct chy_err *err)
 {
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_META, err);
+    if (!st) return err ? err->code : CHY_E_FAIL;
+    sqlite3_bind_text(st, 1, CHY_META_NEXT_ID, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(st);
+    const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
     char *end = NULL;
-    if (!b->n) return 0;
-    long long v = strtoll(chy_buf_cstr(b), &end, 10);
-    return end && !*end && v > 0 ? (int64_t)v : 0;
+    long long v = text ? strtoll(text, &end, 10) : 0;
+    *out = v > 0 && !*end ? v : 0;
+    chy_hresult hr = rc == SQLITE_ROW || rc == SQLITE_DONE
+                         ? CHY_S_OK
+                         : chy_conn_fail(s->writer.db, s->path, "reading its last numbers", err);
+    sqlite3_reset(st);
+    return hr;
 }
 
 /* The ids and numbers go on behind whatever the file holds, also when it was put together by hand.
  */
 static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
 {
-    struct chy_buf value;
+    int64_t next = 0;
     int64_t last_id = 0;
     int64_t last_seq = 0;
     int64_t last_change = 0;
-    chy_buf_init(&value, 32);
     chy_hresult hr = read_number(&s->writer, CHY_SQL_LAST_ID, s->path, &last_id, err);
     if (hr == CHY_S_OK) hr = read_number(&s->writer, CHY_SQL_LAST_SEQ, s->path, &last_seq, err);
     if (hr == CHY_S_OK)
         hr = read_number(&s->writer, CHY_SQL_LAST_REVOCATION, s->path, &last_change, err);
-    if (hr == CHY_S_OK) hr = chy_sqlite_meta(&s->base, CHY_META_NEXT_ID, &value, err);
-    if (hr >= CHY_S_OK) {
-        int64_t next = parse_number(&value);
-        if (next <= last_id) next = last_id + 1;
-        s->next_id = next > INT32_MAX ? INT32_MAX : (int32_t)next;
-        s->last_reserved = s->next_id;
-        s->next_seq = last_seq + 1;
-        s->next_change = last_change + 1;
-        hr = CHY_S_OK;
-    }
-    chy_buf_free(&value);
-    return hr;
+    if (hr == CHY_S_OK) hr = read_next_id(s, &next, err);
+    if (hr != CHY_S_OK) return hr;
+    if (next <= last_id) next = last_id + 1;
+    s->next_id = next > INT32_MAX ? INT32_MAX : (int32_t)next;
+    s->last_reserved = s->next_id;
+    s->next_seq = last_seq + 1;
+    s->next_change = last_change + 1;
+    return CHY_S_OK;
 }
 
 /* What is queued is written first; the last connection to close copies the log into the database.

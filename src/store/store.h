@@ -337,5 +337,17 @@ static inline void chy_store_write(struct chy_store *s, struct chy_write *w)
 /* Writes and waits: for start-up and administration, never on a loop or the writer's thread. */
 CHY_MUST_USE chy_hresult chy_store_write_wait(struct chy_store *s, struct chy_write *w,
                                               struct chy_err *err);
+/* The same in two steps, for what can be done while the commit runs. */
+struct chy_store_waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool is_done;
+    void (*done)(struct chy_write *w, void *arg); /* the record's own, put back */
+    void *arg;
+};
+void chy_store_write_begin(struct chy_store *s, struct chy_write *w,
+                           struct chy_store_waiter *waiter);
+CHY_MUST_USE chy_hresult chy_store_write_end(struct chy_write *w, struct chy_store_waiter *waiter,
+                                             struct chy_err *err);
 
 #endif
