@@ -177,6 +177,13 @@ class Kill(Case):
     def published(self):
         return {int(f[:-4]) for f in os.listdir(self.out) if f.endswith(".cer") and not f.startswith(".")}
 
+    def drain(self, d):
+        """However many the machine made of them (the slow module takes three milliseconds for each): it goes on."""
+        left = d.metric("exit_backlog")
+        while left:
+            self.assertTrue(until(lambda: d.metric("exit_backlog") < left, 30), left)
+            left = d.metric("exit_backlog")
+
     def finish(self, d):
         """The whole database against all that was told, after a clean stop."""
         issued = set()
@@ -187,7 +194,7 @@ class Kill(Case):
             after = page.get("after")
         self.assertTrue(until(lambda: self.published() >= issued, 30), sorted(issued - self.published()))
         self.change_mood(False)
-        self.assertTrue(until(lambda: d.metric("exit_backlog") == 0, 120), d.metric("exit_backlog"))
+        self.drain(d)
         d.stop()
         copy = os.path.join(self.temp(), "copy")
         shutil.copytree(self.ca_dir, copy)
