@@ -48,10 +48,22 @@ static bool same(const char *a, const char *b)
     return !((a[0] ^ b[0]) & 0x5f) && strcasecmp(a, b) == 0;
 }
 
+/* As modules write them, sixteen to a request: no further look is needed. */
+static int find_exact(const char *name)
+{
+    for (int p = 0; p < CHY_NAME_PROPS; p++) {
+        if (chy_name_props[p].name[0] == name[0] && strcmp(chy_name_props[p].name, name) == 0)
+            return p;
+    }
+    return -1;
+}
+
 int chy_name_prop_find(const char *name)
 {
     bool main_only = strncasecmp(name, "Subject.", 8) == 0;
     if (main_only) name += 8;
+    int exact = find_exact(name);
+    if (exact >= 0) return exact;
     bool is_oid = name[0] >= '0' && name[0] <= '2';
     for (int p = 0; p < CHY_NAME_PROPS; p++) {
         const struct chy_name_prop *prop = &chy_name_props[p];
