@@ -33,6 +33,10 @@ struct bench_load {
     double seconds;
     uint64_t most; /* 0, or stop after so many */
     const struct bench_requests *requests;
+    /* The seconds in so many slices, all answered at the end of each; between is called then. */
+    unsigned slices;
+    void (*between)(void *arg);
+    void *arg;
     /* results */
     uint64_t issued, other;
     double elapsed_s, p50_ms, p99_ms;

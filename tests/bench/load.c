@@ -14,7 +14,7 @@
 
 #include "bench.h"
 
-enum { ANSWER_MAX = 16384, MAX_SAMPLES = 4000000 };
+enum { ANSWER_MAX = 16384, MAX_SAMPLES = 4000000, PATIENCE_US = 60000000 };
 
 struct conn {
     int fd;
@@ -28,8 +28,8 @@ struct run {
     struct bench_load *l;
     struct conn *conn;
     float *sample_ms;
-    size_t n_samples, next;
-    int64_t end;
+    size_t n_samples, next, in_flight;
+    int64_t end; /* of this slice: nothing is sent after it */
     SSL_CTX *tls;
 };
 
@@ -89,6 +89,7 @@ static void send_next(struct run *r, struct conn *c)
     memcpy(out + n, der->p, der->n);
     c->sent_at = chy_monotonic(&chy_system_clock);
     c->have = 0;
+    r->in_flight++;
     if (put(c, out, (size_t)n + der->n) != (ssize_t)((size_t)n + der->n)) {
         perror("bench: write");
         exit(1);
@@ -116,6 +117,7 @@ static void on_readable(struct run *r, struct conn *c)
     c->have += (size_t)n;
     c->in[c->have] = 0;
     if (!is_complete(c)) return;
+    r->in_flight--;
     if (strncmp(c->in, "HTTP/1.1 201", 12) == 0) {
         r->l->issued++;
     } else {
@@ -135,32 +137,52 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void bench_run_load(struct bench_load *l)
+static void connect_all(struct run *r, int ep)
 {
-    struct run r = {.l = l};
-    r.conn = calloc(l->connections, sizeof(*r.conn));
-    r.sample_ms = malloc(sizeof(float) * MAX_SAMPLES);
-    int ep = epoll_create1(0);
-    int64_t start = chy_monotonic(&chy_system_clock);
-    r.end = start + (int64_t)(l->seconds * 1e6);
-    r.tls = l->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
-    l->issued = l->other = 0;
-    for (unsigned i = 0; i < l->connections; i++) {
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &r.conn[i]};
-        r.conn[i].fd = connect_to(l);
-        r.conn[i].ssl = r.tls ? handshake(r.tls, r.conn[i].fd) : NULL;
-        epoll_ctl(ep, EPOLL_CTL_ADD, r.conn[i].fd, &e);
-        send_next(&r, &r.conn[i]);
+    for (unsigned i = 0; i < r->l->connections; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &r->conn[i]};
+        r->conn[i].fd = connect_to(r->l);
+        r->conn[i].ssl = r->tls ? handshake(r->tls, r->conn[i].fd) : NULL;
+        epoll_ctl(ep, EPOLL_CTL_ADD, r->conn[i].fd, &e);
     }
-    int64_t now = start;
-    while (now < r.end) {
+}
+
+/* Every connection asks, until the time is over and each has its answer. */
+static void run_slice(struct run *r, int ep, double seconds)
+{
+    int64_t start = chy_monotonic(&chy_system_clock), now = start;
+    r->end = start + (int64_t)(seconds * 1e6);
+    for (unsigned i = 0; i < r->l->connections; i++)
+        send_next(r, &r->conn[i]);
+    while (now < r->end || r->in_flight) {
         struct epoll_event e[64];
         int n = epoll_wait(ep, e, 64, 100);
         for (int i = 0; i < n; i++)
-            on_readable(&r, e[i].data.ptr);
+            on_readable(r, e[i].data.ptr);
         now = chy_monotonic(&chy_system_clock);
+        if (now > r->end + PATIENCE_US) {
+            fprintf(stderr, "bench: %zu requests have no answer\n", r->in_flight);
+            exit(1);
+        }
     }
-    l->elapsed_s = (double)(now - start) / 1e6;
+    r->l->elapsed_s += (double)(now - start) / 1e6;
+}
+
+void bench_run_load(struct bench_load *l)
+{
+    struct run r = {.l = l};
+    unsigned slices = l->slices ? l->slices : 1;
+    r.conn = calloc(l->connections, sizeof(*r.conn));
+    r.sample_ms = malloc(sizeof(float) * MAX_SAMPLES);
+    int ep = epoll_create1(0);
+    r.tls = l->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
+    l->issued = l->other = 0;
+    l->elapsed_s = 0;
+    connect_all(&r, ep);
+    for (unsigned i = 0; i < slices; i++) {
+        run_slice(&r, ep, l->seconds / slices);
+        if (l->between) l->between(l->arg);
+    }
     for (unsigned i = 0; i < l->connections; i++) {
         SSL_free(r.conn[i].ssl);
         close(r.conn[i].fd);

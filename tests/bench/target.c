@@ -39,11 +39,11 @@ void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool p
 {
     struct chy_err err = {0};
     char ca[128];
-    static int next; /* a port of its own for each, in one process */
+    static int next; /* ports of its own for each, four in one process */
     *t = (struct bench_target){.dir = "bench-XXXXXX", .pid = -1};
     if (!mkdtemp(t->dir)) exit(1);
     /* Below those that the system gives to connections: one of them may be in use at any moment. */
-    t->http_port = 10000 + (int)(getpid() % 5500) * 4 + next++ % 2 * 2;
+    t->http_port = 10000 + (int)(getpid() % 2750) * 8 + next++ % 4 * 2;
     t->https_port = t->http_port + 1;
     snprintf(ca, sizeof(ca), "%s/ca/bench", t->dir);
     struct chy_ca_init init = {
