@@ -1,8 +1,10 @@
 """Starts the built daemon, talks to it and looks at what it issued. Standard library and openssl only."""
 import contextlib
+import errno
 import http.client
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -38,6 +40,21 @@ def until(condition, seconds=20, step=0.02):
         if value or time.monotonic() > end:
             return value
         time.sleep(step)
+
+
+def free_port():
+    """A port that stays free while nobody listens on it: below those that the kernel gives to whoever connects or asks for any."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        end = min(int(f.read().split()[0]), 32768)
+    while True:
+        with socket.socket() as s:
+            port = random.randrange(10240, end)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError as e:
+                if e.errno != errno.EADDRINUSE:
+                    raise
 
 
 class Answer:

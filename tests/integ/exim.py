@@ -8,8 +8,8 @@ import shutil
 import subprocess
 
 import daemon
-from daemon import until
-from mailserver import PASSWORD, USER, Mail, certificate, free_port
+from daemon import free_port, until
+from mailserver import PASSWORD, USER, Mail, certificate
 
 DEPS = os.path.join(daemon.TREE, "build/deps/exim")
 CONFIG = """

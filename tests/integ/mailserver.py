@@ -3,7 +3,6 @@ import email
 import email.policy
 import logging
 import os
-import socket
 import ssl
 import sys
 import time
@@ -12,19 +11,13 @@ sys.path.append("/usr/lib/python3/dist-packages")  # where Debian has it, should
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from daemon import Case, Daemon, make_ca, make_csr, run, until
+from daemon import Case, Daemon, free_port, make_ca, make_csr, run, until
 
 logging.disable(logging.CRITICAL)  # of the server, which tells of each client that hangs up on it
 MINE = "ExitModules/exit-mail/"
 ISSUE, PEND = 1, 0x101
 HOLDER = dict(names=["email:holder@example.test"], subject="/CN=Holder/emailAddress=holder@example.test")
 USER, PASSWORD = b"ca", b"correct horse"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def certificate(path, *names):

@@ -3,12 +3,11 @@ import base64
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.parse
 
 import daemon
-from daemon import run, until
+from daemon import free_port, run, until
 
 SUFFIX = "dc=example,dc=test"
 ADMIN, PASSWORD = "cn=admin," + SUFFIX, "right horse"
@@ -58,12 +57,6 @@ dn: ou=pki,%(suffix)s
 objectClass: organizationalUnit
 ou: pki
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def make_tls(folder):

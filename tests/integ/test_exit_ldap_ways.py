@@ -6,7 +6,7 @@ import threading
 import time
 
 import slapd
-from daemon import until
+from daemon import free_port, until
 from directory import BY_MAIL, BY_NAME, CERT, PEOPLE, Directory, main
 from slapd import ADMIN, SUFFIX
 
@@ -50,7 +50,7 @@ class Ways(Directory):
         self.assert_works("ldaps-external")
         self.ldap(BY_NAME, RequireTLS=0, StartTLS=0)
         self.assert_works("clear")
-        self.ldap(BY_NAME, URI=["ldap://127.0.0.1:%d" % slapd.free_port(), self.s.url])
+        self.ldap(BY_NAME, URI=["ldap://127.0.0.1:%d" % free_port(), self.s.url])
         self.assert_works("second")
         self.assert_said("cannot be used", "Can't contact LDAP server")
 

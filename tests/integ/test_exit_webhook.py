@@ -3,11 +3,10 @@ import base64
 import os
 import re
 import shlex
-import socket
 import subprocess
 
 import daemon
-from daemon import CHANCERY, Case, Certificate, Daemon, main, make_ca, make_csr, run, until
+from daemon import CHANCERY, Case, Certificate, Daemon, free_port, main, make_ca, make_csr, run, until
 from receiver import OTHER, SECRET, Receiver, verify
 
 PAGE = os.path.join(daemon.TREE, "docs/modules/exit-webhook.md")
@@ -157,9 +156,7 @@ class Again(Hook):
         self.assertTrue(all(p.signed(SECRET) for p in posts))
 
     def test_a_server_that_is_down(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         d = self.begin(URL="https://localhost:%d/status-200" % port, Events=["certissued", "certrevoked"])
         serial = d.submit(make_csr()).json["serial"]
         a = d.ask("POST", "/api/v1/certificates/%s/revoke" % serial, "{}", {"Content-Type": "application/json"})
