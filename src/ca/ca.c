@@ -323,6 +323,7 @@ void chy_ca_submit(struct chy_ca *ca, const struct chy_submission *s, chy_outcom
         done(&o, arg);
         return;
     }
+    chy_ca_enter(ca);
     r->stage = CHY_STAGE_INTAKE;
     r->received = chy_monotonic(ca->clock);
     r->done = done;

@@ -321,11 +321,11 @@ static enum chy_exit_told run_once(struct chy_exit_slot *slot, bool *over)
     enum chy_exit_told told = others_first ? CHY_EXIT_NOTHING : chy_exit_retry(slot);
     slot->retried = told != CHY_EXIT_NOTHING;
     if (slot->retried) return told;
-    if (atomic_load(&slot->behind) && !chy_exit_is_closing(slot)) return catch_up(slot);
+    if (atomic_load(&slot->behind)) return catch_up(slot);
     struct chy_node *node = next_node(slot);
     if (!node) {
         *over = atomic_load(&slot->stopping) && !chy_queue_len(&slot->queue) &&
-                (!atomic_load(&slot->behind) || chy_exit_is_closing(slot));
+                !atomic_load(&slot->behind);
         return CHY_EXIT_NOTHING;
     }
     if (node == &slot->wake) {
@@ -342,7 +342,8 @@ static void *dispatch(void *arg)
 {
     struct chy_exit_slot *slot = arg;
     bool over = false;
-    while (!over && wait_until_ready(slot)) {
+    /* What waits in memory is in the outbox too: it is no reason to go on. */
+    while (!over && !chy_exit_is_closing(slot) && wait_until_ready(slot)) {
         enum chy_exit_told told = run_once(slot, &over);
         if (told == CHY_EXIT_LOST) return NULL;
         /* A store that fails is asked again until it works, or the CA stops. */

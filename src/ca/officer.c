@@ -135,6 +135,7 @@ static struct chy_request *begin(struct chy_ca *ca, const struct chy_caller *cal
         done(&o, arg);
         return NULL;
     }
+    chy_ca_enter(ca);
     r->stage = stage;
     r->received = chy_monotonic(ca->clock);
     r->done = done;

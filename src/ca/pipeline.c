@@ -38,9 +38,11 @@ static void count_outcome(struct chy_ca *ca, int32_t disposition)
     }
 }
 
+/* Exit modules may hold it still: nobody waits for those. */
 static void complete(struct chy_request *r, chy_hresult status)
 {
     struct chy_outcome o = {.status = status, .err = r->err};
+    struct chy_ca *ca = r->ca;
     if (status == CHY_S_OK) {
         o.request_id = r->id;
         o.disposition = r->disposition;
@@ -59,6 +61,7 @@ static void complete(struct chy_request *r, chy_hresult status)
     if (r->id) chy_ids_unlock(r->ca, r->id);
     if (r->done) r->done(&o, r->done_arg);
     chy_request_unref(r);
+    chy_ca_leave(ca);
 }
 
 void chy_pipeline_refuse(struct chy_request *r)

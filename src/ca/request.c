@@ -111,13 +111,9 @@ struct chy_request *chy_request_new(struct chy_ca *ca)
         ca->free_list = r->next_free;
         ca->n_free--;
     }
-    ca->in_flight++;
     pthread_mutex_unlock(&ca->lock);
     if (!r) r = request_alloc(ca);
-    if (!r) {
-        chy_ca_leave(ca);
-        return NULL;
-    }
+    if (!r) return NULL;
     request_reset(r);
     r->authority = chy_ca_current(ca);
     atomic_store(&r->refs, 1);
@@ -135,7 +131,6 @@ void chy_request_unref(struct chy_request *r)
         ca->free_list = r;
         ca->n_free++;
     }
-    if (--ca->in_flight == 0) pthread_cond_broadcast(&ca->idle);
     pthread_mutex_unlock(&ca->lock);
     if (!keep) chy_request_free(r);
 }

@@ -51,6 +51,7 @@ static bool settle_one(const struct chy_intent *intent, void *arg)
         chy_request_unref(r);
         return r != NULL;
     }
+    chy_ca_enter(p->ca);
     p->n++;
     r->done = settled;
     if (take_intent(r, intent) == CHY_S_OK) {

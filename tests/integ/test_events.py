@@ -219,6 +219,18 @@ class Waiting(Events):
         self.assertLess(time.monotonic() - started, 8)  # 10 s, if each had waited for it
         self.until_taken("b", ids)
 
+    def test_a_slow_module_keeps_nobody_from_stopping(self):
+        self.d.set("ExitModules/a/SleepMs", 500)
+        ids = self.issue(40)
+        started = time.monotonic()
+        self.d.stop()
+        self.assertLess(time.monotonic() - started, 8)  # 20 s, if each had been told first
+        self.assertNotEqual(sorted(self.taken("a")), sorted(ids))
+        self.d = self.begin()
+        self.d.set("ExitModules/a/SleepMs", 0)
+        self.until_taken("a", ids)
+        self.assertEqual(len(self.told("a")), len(ids))
+
     def test_a_synchronous_module_was_told_before_the_answer(self):
         self.d.set("Modules/a/Synchronous", 1)
         self.d.set("ExitModules/a/SleepMs", 100)
