@@ -76,7 +76,7 @@ static struct bench_load load_of(const struct bench_target *t,
 /* The bound by turns with the load: a neighbour who comes for some seconds makes both dearer. */
 struct turns {
     const struct bench_requests *requests;
-    const char *ca_key;
+    struct chy_key *ca_key;
     size_t n;
     double sum_us;
 };
@@ -93,7 +93,8 @@ static void measure(const struct plan *p, double seconds)
     struct bench_requests requests;
     struct bench_target t;
     struct row *r = &rows[n_rows++];
-    struct turns turns = {&requests, p->ca_key, strcmp(p->ca_key, "rsa4096") == 0 ? 200 : 10000, 0};
+    struct turns turns = {&requests, bench_make_key(p->ca_key),
+                          strcmp(p->ca_key, "rsa4096") == 0 ? 200 : 10000, 0};
     progress(p->what, p->connections);
     snprintf(r->what, sizeof(r->what), "%s", p->what);
     r->least = p->least;
@@ -109,6 +110,7 @@ static void measure(const struct plan *p, double seconds)
     load_target(&t, &load, r);
     r->bound_us = turns.sum_us / SLICES;
     r->ratio = r->bound_us / r->cpu_us;
+    chy_key_free(turns.ca_key);
     bench_target_stop(&t);
     bench_target_remove(&t);
     bench_free_requests(&requests);
@@ -254,12 +256,12 @@ static void measure_revocation(enum level level)
     figure("memory, 10 M entries to 1 M", ten.crl_rss_mib / one.crl_rss_mib, 1.2, true);
 }
 
-static void measure_ocsp(void)
+static void measure_ocsp(int seconds)
 {
     struct bench_ocsp o;
     progress("OCSP", 64);
     figure("revoked, until OCSP says so, ms", bench_revoked_ms(), 1, true);
-    if (!bench_ocsp(&o)) {
+    if (!bench_ocsp(&o, seconds)) {
         fprintf(stderr, "bench: OCSP is not measured: nginx and wrk are needed\n");
         return;
     }
@@ -270,8 +272,9 @@ static void measure_ocsp(void)
     figure("OCSP signed, CPU us", o.signed_us, 0, true);
     figure("OCSP signed to nginx", o.signed_ / o.nginx, 0.5, false);
     /* No server can do better than nginx that signs each of its files with a bare signature. */
-    double sign_s =
-        bench_bound_us(NULL, "p256", 20000) / 1e6 / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    struct chy_key *key = bench_make_key("p256");
+    double sign_s = bench_bound_us(NULL, key, 20000) / 1e6 / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    chy_key_free(key);
     double most = 1 / (1 / o.nginx + sign_s);
     figure("nginx, were it to sign each file, to nginx", most / o.nginx, 0, true);
     figure("OCSP signed to that", o.signed_ / most, 0, true);
@@ -369,7 +372,7 @@ int main(int argc, char **argv)
     if (strstr("modules", only)) measure_modules(seconds);
     if (level != QUICK && strstr("growth", only)) measure_growth(level, seconds);
     if (strstr("events", only)) measure_events(seconds);
-    if (strstr("ocsp", only)) measure_ocsp();
+    if (strstr("ocsp", only)) measure_ocsp(level == QUICK ? 1 : 3);
     if (level != QUICK && strstr("revocation", only)) measure_revocation(level);
     if (isatty(2)) fprintf(stderr, "\r\033[K");
     print_table();

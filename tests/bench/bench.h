@@ -7,6 +7,7 @@
 
 #include "base/sys.h"
 #include "ca/ca.h"
+#include "key/key.h"
 
 struct bench_requests { /* distinct PKCS#10 requests in DER */
     struct chy_buf *der;
@@ -16,7 +17,8 @@ struct bench_requests { /* distinct PKCS#10 requests in DER */
 /* bound.c: parse, verify, build, sign: the least that a certificate can cost here, in CPU
  * microseconds, on every processor at once. */
 /* r NULL: the signature alone. */
-double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n);
+double bench_bound_us(const struct bench_requests *r, struct chy_key *ca_key, size_t n);
+struct chy_key *bench_make_key(const char *alg);
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg);
 void bench_free_requests(struct bench_requests *r);
 
@@ -81,7 +83,7 @@ struct bench_ocsp {
     double nginx, cached, signed_;
     double signed_us; /* CPU of the daemon for each that it signs */
 };
-bool bench_ocsp(struct bench_ocsp *out);
+bool bench_ocsp(struct bench_ocsp *out, int seconds); /* of each, in each of three rounds */
 /* Milliseconds from the acknowledgement of a revocation to the answer "revoked", which is the first
  * that is given after it; the median. */
 double bench_revoked_ms(void);

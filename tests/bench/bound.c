@@ -17,6 +17,14 @@ static void die_on(chy_hresult hr, const struct chy_err *err, const char *what)
     exit(1);
 }
 
+struct chy_key *bench_make_key(const char *alg)
+{
+    struct chy_err err = {0};
+    struct chy_key *key = NULL;
+    die_on(chy_key_generate(alg, &key, &err), &err, "key");
+    return key;
+}
+
 void bench_make_requests(struct bench_requests *out, size_t n, const char *key_alg)
 {
     struct chy_err err = {0};
@@ -30,7 +38,7 @@ void bench_make_requests(struct bench_requests *out, size_t n, const char *key_a
         bool fresh = key_alg[0] != 'r' || i < 16;
         if (fresh || !key) {
             chy_key_free(key);
-            die_on(chy_key_generate(key_alg, &key, &err), &err, "key");
+            key = bench_make_key(key_alg);
         }
         snprintf(name, sizeof(name), "host-%zu.example.test", i);
         struct chy_general_name gn = {.type = CHY_GN_DNS, .value = chy_span_cstr(name)};
@@ -149,24 +157,20 @@ static void *run(void *arg)
 
 /* On every processor at once, as the daemon runs: a second that a busy neighbour slows is longer.
  */
-double bench_bound_us(const struct bench_requests *r, const char *ca_key, size_t n)
+double bench_bound_us(const struct bench_requests *r, struct chy_key *ca_key, size_t n)
 {
     enum { MAX_THREADS = 64 };
     struct runner runner[MAX_THREADS];
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     size_t threads = cpus < 1 ? 1 : cpus > MAX_THREADS ? MAX_THREADS : (size_t)cpus;
-    struct chy_err err = {0};
-    struct chy_key *key = NULL;
     double us = 0;
-    die_on(chy_key_generate(ca_key, &key, &err), &err, "CA key");
     for (size_t i = 0; i < threads; i++) {
-        runner[i] = (struct runner){.requests = r, .key = key, .n = n / threads};
+        runner[i] = (struct runner){.requests = r, .key = ca_key, .n = n / threads};
         if (pthread_create(&runner[i].thread, NULL, run, &runner[i]) != 0) exit(1);
     }
     for (size_t i = 0; i < threads; i++) {
         pthread_join(runner[i].thread, NULL);
         us += runner[i].cpu_us;
     }
-    chy_key_free(key);
     return us / (double)(n / threads * threads);
 }
