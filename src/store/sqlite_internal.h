@@ -72,6 +72,7 @@ enum chy_sql {
     CHY_SQL_SAVE,
     CHY_SQL_SAVE_UNDO,
     CHY_SQL_SAVE_DROP,
+    CHY_SQL_INTENT_CLASH,
     CHY_SQL_INTENT_ADD,
     CHY_SQL_INTENT_REMOVE,
     CHY_SQL_FINAL,
@@ -107,6 +108,7 @@ enum chy_sql {
     CHY_SQL_CONFIG,
     CHY_SQL_META,
     CHY_SQL_LAST_ID,
+    CHY_SQL_LAST_SERIAL,
     CHY_SQL_LAST_SEQ,
     CHY_SQL_STANDING,
     CHY_SQL_REVOKED,
@@ -130,6 +132,14 @@ struct chy_conn {
 
 enum { CHY_STORE_READERS = 4, CHY_STORE_BATCH = 512 };
 
+/* No row of a request has a higher id or serial; the rows may be lower. Of a serial only so much.
+ */
+struct chy_highest {
+    int32_t id;
+    size_t n;
+    uint8_t serial[32];
+};
+
 struct chy_sqlite {
     struct chy_store base;
     char *path; /* of ca.db */
@@ -139,9 +149,10 @@ struct chy_sqlite {
     struct chy_queue queue;
     pthread_t thread;
     bool has_thread;
-    struct chy_conn writer; /* the writer thread's, once that runs */
-    int64_t next_seq;       /* the writer thread's */
-    int64_t next_change;    /* the writer thread's: of the history of revocations */
+    struct chy_conn writer;     /* the writer thread's, once that runs */
+    int64_t next_seq;           /* the writer thread's */
+    int64_t next_change;        /* the writer thread's: of the history of revocations */
+    struct chy_highest highest; /* the writer thread's */
     atomic_uint_fast64_t commits, records;
     atomic_size_t soon; /* of the newest record */
 
@@ -173,6 +184,9 @@ sqlite3_stmt *chy_conn_stmt(struct chy_conn *c, enum chy_sql which, struct chy_e
 chy_hresult chy_conn_fail(sqlite3 *db, const char *path, const char *doing, struct chy_err *err);
 chy_hresult chy_conn_run(struct chy_conn *c, const char *sql, const char *path,
                          struct chy_err *err);
+
+/* ---- sqlite_write.c ---- */
+void chy_highest_note(struct chy_highest *h, int32_t id, struct chy_span serial);
 
 /* ---- sqlite_schema.c ---- */
 extern const char *const chy_sql_text[CHY_SQL_COUNT];

@@ -183,6 +183,23 @@ static chy_hresult read_next_id(struct chy_sqlite *s, int64_t *out, struct chy_e
     return hr;
 }
 
+static chy_hresult read_highest(struct chy_sqlite *s, int32_t last_id, struct chy_err *err)
+{
+    sqlite3_stmt *st = last_id ? chy_conn_stmt(&s->writer, CHY_SQL_LAST_SERIAL, err) : NULL;
+    chy_hresult hr = CHY_S_OK;
+    if (!last_id) return CHY_S_OK;
+    if (!st) return err ? err->code : CHY_E_FAIL;
+    struct chy_span serial = {0};
+    if (sqlite3_step(st) != SQLITE_ROW)
+        hr = chy_conn_fail(s->writer.db, s->path, "reading its last numbers", err);
+    else if (chy_span_read(st, 0, NULL, &serial))
+        chy_highest_note(&s->highest, last_id, serial);
+    else
+        hr = chy_fail_nomem(err, "the last serial number");
+    sqlite3_reset(st);
+    return hr;
+}
+
 /* The ids and numbers go on behind whatever the file holds, also when it was put together by hand.
  */
 static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
@@ -196,6 +213,7 @@ static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
     if (hr == CHY_S_OK)
         hr = read_number(&s->writer, CHY_SQL_LAST_REVOCATION, s->path, &last_change, err);
     if (hr == CHY_S_OK) hr = read_next_id(s, &next, err);
+    if (hr == CHY_S_OK) hr = read_highest(s, (int32_t)last_id, err);
     if (hr != CHY_S_OK) return hr;
     if (next <= last_id) next = last_id + 1;
     s->next_id = next > INT32_MAX ? INT32_MAX : (int32_t)next;

@@ -47,8 +47,6 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
     "," CRL_SET(entries) "," CRL_SET(size) "," CRL_SET(this_update) "," CRL_SET(next_update) "," CRL_SET(this_publish) "," CRL_SET(next_publish) "," CRL_SET( \
         propagated) "," CRL_SET(seq) "," CRL_SET(flags) "," CRL_SET(status) "," CRL_SET(error) "," CRL_SET(attempts) "," CRL_SET(sign_us) "," CRL_SET(last_publish)
 
-/* Positions that INTENT_ADD names twice: 1 is the id, 14 the serial; the tbs comes behind the row.
- */
 const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [CHY_SQL_COMMIT] = "COMMIT",
@@ -56,10 +54,9 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_SAVE] = "SAVEPOINT one",
     [CHY_SQL_SAVE_UNDO] = "ROLLBACK TO one",
     [CHY_SQL_SAVE_DROP] = "RELEASE one",
-    [CHY_SQL_INTENT_ADD] =
-        "INSERT INTO intent(" CHY_SQL_ROW ",tbs) SELECT " ROW_MARKS ",?"
-        " WHERE NOT EXISTS(SELECT 1 FROM request WHERE serial=?14 AND id<>?1)"
-        " AND NOT EXISTS(SELECT 1 FROM request WHERE id=?1 AND raw_certificate IS NOT NULL)",
+    [CHY_SQL_INTENT_CLASH] = "SELECT 1 FROM request WHERE serial=?2 AND id<>?1 UNION ALL"
+                             " SELECT 1 FROM request WHERE id=?1 AND raw_certificate IS NOT NULL",
+    [CHY_SQL_INTENT_ADD] = "INSERT INTO intent(" CHY_SQL_ROW ",tbs) VALUES(" ROW_MARKS ",?)",
     [CHY_SQL_INTENT_REMOVE] = "DELETE FROM intent WHERE id=?",
     [CHY_SQL_FINAL] =
         "INSERT INTO request(" CHY_SQL_ROW ") VALUES(" ROW_MARKS ")"
@@ -143,6 +140,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_META] = "SELECT value FROM meta WHERE path=?",
     [CHY_SQL_LAST_ID] = "SELECT max((SELECT coalesce(max(id),0) FROM request),"
                         "(SELECT coalesce(max(id),0) FROM intent))",
+    [CHY_SQL_LAST_SERIAL] = "SELECT max(serial) FROM request WHERE serial IS NOT NULL",
     [CHY_SQL_LAST_SEQ] = "SELECT coalesce(max(seq),0) FROM outbox",
     /* typeof() looks at a row's head alone. The column behind the octets is read only if it can
      * say something. */

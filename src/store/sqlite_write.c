@@ -105,8 +105,51 @@ static enum outcome add_evidence(struct chy_sqlite *s, struct chy_write *w)
     return o;
 }
 
+/* Of as much as both have: 0 where one begins the other. */
+static int compare(const struct chy_highest *h, struct chy_span serial)
+{
+    size_t n = serial.n < h->n ? serial.n : h->n;
+    return n ? memcmp(serial.p, h->serial, n) : 0;
+}
+
+void chy_highest_note(struct chy_highest *h, int32_t id, struct chy_span serial)
+{
+    if (id > h->id) h->id = id;
+    int order = compare(h, serial);
+    if (!serial.n || order < 0 || (order == 0 && serial.n <= h->n)) return;
+    h->n = serial.n < sizeof(h->serial) ? serial.n : sizeof(h->serial);
+    memcpy(h->serial, serial.p, h->n);
+}
+
+/* Serials rise with time and ids too: hardly any is not beyond all that there are, and then it is
+ * no row's. */
+static bool is_beyond(const struct chy_highest *h, const struct chy_row *row)
+{
+    return row->id > h->id && compare(h, row->serial) > 0;
+}
+
+static enum outcome check_clash(struct chy_sqlite *s, struct chy_write *w)
+{
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_CLASH, &w->err);
+    if (!st) return BROKEN;
+    sqlite3_bind_int(st, 1, w->row->id);
+    bind_span(st, 2, w->row->serial, false);
+    int rc = sqlite3_step(st);
+    sqlite3_reset(st);
+    if (rc == SQLITE_DONE) return APPLIED;
+    if (rc == SQLITE_ROW)
+        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+                      "its serial number is in use, or it has its certificate already");
+    chy_conn_fail(s->writer.db, s->path, "looking for a serial number", &w->err);
+    return BROKEN;
+}
+
 static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
 {
+    if (!is_beyond(&s->highest, w->row)) {
+        enum outcome known = check_clash(s, w);
+        if (known != APPLIED) return known;
+    }
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_ADD, &w->err);
     if (!st) return BROKEN;
     bind_row(st, w->row);
@@ -116,9 +159,6 @@ static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
     else
         sqlite3_bind_zeroblob(st, CHY_ROW_COLUMNS + 1, 0);
     enum outcome o = step(s, st, &w->err);
-    if (o == APPLIED && sqlite3_changes(s->writer.db) == 0)
-        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
-                      "its serial number is in use, or it has its certificate already");
     return o == APPLIED ? add_evidence(s, w) : o;
 }
 
@@ -161,6 +201,7 @@ static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
 {
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_FINAL, &w->err);
     if (!st) return BROKEN;
+    chy_highest_note(&s->highest, w->row->id, w->row->serial);
     bind_row(st, w->row);
     enum outcome o = step(s, st, &w->err);
     if (o == APPLIED && sqlite3_changes(s->writer.db) == 0) o = check_same(s, w);

@@ -106,6 +106,71 @@ static void test_intent_when_serial_is_known_then_refused(void **state)
     assert_int_equal(intents(f), 0);
 }
 
+static void issue(struct fixture *f, struct sample *s, int32_t id, int32_t serial)
+{
+    fill(s, serial, CHY_DB_DISP_ISSUED);
+    s->row.id = id;
+    put_ok(f, CHY_WRITE_INTENT, &s->row);
+    put_ok(f, CHY_WRITE_FINAL, &s->row);
+}
+
+static void assert_in_use(struct fixture *f, int32_t id, int32_t serial)
+{
+    struct sample s;
+    fill(&s, serial, CHY_DB_DISP_ISSUED);
+    s.row.id = id;
+    assert_int_equal(put(f, CHY_WRITE_INTENT, &s.row, NULL), CHY_ERROR_ALREADY_EXISTS);
+    assert_int_equal(intents(f), 0);
+}
+
+/* What lies beyond all that is known is not looked for: nothing else may pass for that. */
+static void test_intent_when_serial_or_id_is_known_in_whatever_order_then_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sample s;
+    issue(f, &s, 1, 500);
+    issue(f, &s, 2, 300);
+    issue(f, &s, 9, 400);
+    for (int round = 0; round < 2; round++) {
+        for (int32_t serial = 300; serial <= 500; serial += 100) {
+            assert_in_use(f, 5, serial);
+            assert_in_use(f, 10, serial);
+        }
+        assert_in_use(f, 2, 600);
+        assert_in_use(f, 9, 600);
+        reopen_store(f);
+    }
+    issue(f, &s, 5, 350);
+    issue(f, &s, 10, 600);
+    assert_in_use(f, 11, 600);
+}
+
+/* An imported certificate may have any serial number that its CA liked. */
+static void test_intent_when_a_serial_begins_another(void **state)
+{
+    struct fixture *f = *state;
+    struct sample s;
+    uint8_t longer[40];
+    fill(&s, 700, CHY_DB_DISP_ISSUED);
+    memset(longer, 0, sizeof(longer));
+    memcpy(longer, s.serial, sizeof(s.serial));
+    s.row.id = 1;
+    s.row.serial = CHY_SPAN(longer);
+    put_ok(f, CHY_WRITE_FINAL, &s.row);
+    s.row.serial.n = sizeof(s.serial);
+    s.row.id = 2;
+    put_ok(f, CHY_WRITE_FINAL, &s.row);
+    for (int round = 0; round < 2; round++) {
+        assert_in_use(f, 3, 700);
+        s.row.id = 3;
+        s.row.serial = CHY_SPAN(longer);
+        assert_int_equal(put(f, CHY_WRITE_INTENT, &s.row, NULL), CHY_ERROR_ALREADY_EXISTS);
+        reopen_store(f);
+    }
+    longer[39] = 1;
+    put_ok(f, CHY_WRITE_INTENT, &s.row);
+}
+
 static void test_pending_row_is_resubmitted(void **state)
 {
     struct fixture *f = *state;
@@ -353,6 +418,8 @@ int main(void)
         T(test_final_takes_intent_away_and_owes_events),
         T(test_final_when_an_event_fails_then_nothing_is_kept),
         T(test_intent_when_serial_is_known_then_refused),
+        T(test_intent_when_serial_or_id_is_known_in_whatever_order_then_refused),
+        T(test_intent_when_a_serial_begins_another),
         T(test_pending_row_is_resubmitted),
         T(test_final_never_changes_a_certificate),
         T(test_many_records_share_few_commits),
