@@ -9,23 +9,25 @@
 #include "bench.h"
 
 enum level { QUICK, DEFAULT, FULL };
+enum way { TCP, TLS, UNIX };
 
 struct plan {
     const char *what, *ca_key, *request_key;
     unsigned connections;
-    bool tls;
+    enum way way;
     enum level from;
     double least; /* ratio that it is to reach; 0: shown only */
 };
 
 static const struct plan plans[] = {
-    {"P-256 CA, P-256 requests", "p256", "p256", 1, false, QUICK, 0},
-    {"P-256 CA, P-256 requests", "p256", "p256", 8, false, DEFAULT, 0},
-    {"P-256 CA, P-256 requests", "p256", "p256", 64, false, QUICK, 0.55},
-    {"P-256 CA, P-256 requests", "p256", "p256", 512, false, DEFAULT, 0},
-    {"P-256 CA, P-256, TLS", "p256", "p256", 64, true, QUICK, 0.45},
-    {"P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, false, QUICK, 0.45},
-    {"RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, false, QUICK, 0.90},
+    {"P-256 CA, P-256 requests", "p256", "p256", 1, TCP, QUICK, 0},
+    {"P-256 CA, P-256 requests", "p256", "p256", 8, TCP, DEFAULT, 0},
+    {"P-256 CA, P-256 requests", "p256", "p256", 64, TCP, QUICK, 0.55},
+    {"P-256 CA, P-256 requests", "p256", "p256", 512, TCP, DEFAULT, 0},
+    {"P-256 CA, P-256, Unix socket", "p256", "p256", 64, UNIX, DEFAULT, 0.55},
+    {"P-256 CA, P-256, TLS", "p256", "p256", 64, TLS, QUICK, 0.45},
+    {"P-256 CA, RSA-2048 requests", "p256", "rsa2048", 64, TCP, QUICK, 0.45},
+    {"RSA-4096 CA, P-256 requests", "rsa4096", "p256", 64, TCP, QUICK, 0.90},
 };
 
 struct row {
@@ -63,11 +65,12 @@ static void load_target(struct bench_target *t, struct bench_load *load, struct 
 
 static struct bench_load load_of(const struct bench_target *t,
                                  const struct bench_requests *requests, unsigned connections,
-                                 bool tls, double seconds)
+                                 enum way way, double seconds)
 {
-    return (struct bench_load){.host = "127.0.0.1",
-                               .port = tls ? t->https_port : t->http_port,
-                               .tls = tls,
+    return (struct bench_load){.socket = way == UNIX ? t->socket : NULL,
+                               .host = "127.0.0.1",
+                               .port = way == TLS ? t->https_port : t->http_port,
+                               .tls = way == TLS,
                                .connections = connections,
                                .seconds = seconds,
                                .requests = requests};
@@ -101,7 +104,7 @@ static void measure(const struct plan *p, double seconds)
     bench_make_requests(&requests, 2000, p->request_key);
     bench_target_make(&t, p->ca_key);
     bench_target_start(&t);
-    struct bench_load load = load_of(&t, &requests, p->connections, p->tls, 1);
+    struct bench_load load = load_of(&t, &requests, p->connections, p->way, 1);
     bench_run_load(&load); /* warm */
     load.seconds = seconds;
     load.slices = SLICES;
@@ -138,7 +141,7 @@ static void measure_idle(struct bench_target *t)
 /* A database of so many rows behind a daemon that is warm. */
 static void make_grown(struct bench_target *t, const struct bench_requests *requests, int32_t rows_)
 {
-    struct bench_load load = load_of(t, requests, 64, false, 1);
+    struct bench_load load = load_of(t, requests, 64, TCP, 1);
     bench_run_load(&load);
     bench_target_stop(t);
     bench_target_fill(t, rows_);
@@ -154,7 +157,7 @@ static void load_grown(struct bench_target *t, const struct bench_requests *requ
     for (unsigned round = 0; round < SLICES; round++) {
         for (size_t i = 0; i < n; i++) {
             struct row *sum = &rows[n_rows + i], r = {.least = 0};
-            struct bench_load load = load_of(&t[i], requests, 64, false, seconds / SLICES);
+            struct bench_load load = load_of(&t[i], requests, 64, TCP, seconds / SLICES);
             load_target(&t[i], &load, &r);
             sum->connections = r.connections;
             sum->rss_mib = r.rss_mib;
@@ -190,7 +193,7 @@ static void measure_growth(enum level level, double seconds)
     figure(level == FULL ? "growth, 5 M rows to 10 k" : "growth, 1 M rows to 10 k", small / large,
            0.95, false);
     if (level == FULL) {
-        struct bench_load load = load_of(&t[n - 1], &requests, 64, false, 3600);
+        struct bench_load load = load_of(&t[n - 1], &requests, 64, TCP, 3600);
         load.most = 1000000;
         bench_run_load(&load);
     }

@@ -28,6 +28,7 @@ double bench_lint_us(const char *key_alg, bool ca);
 double bench_weak_key_us(const char *key_alg);
 
 struct bench_load {
+    const char *socket; /* of the daemon; NULL: over TCP */
     const char *host;
     int port;
     bool tls;
@@ -48,7 +49,7 @@ void bench_run_load(struct bench_load *l);
 
 /* target.c: a daemon of our own, in a folder of its own below the working directory. */
 struct bench_target {
-    char dir[64];
+    char dir[64], socket[96];
     int http_port, https_port;
     pid_t pid;
 };

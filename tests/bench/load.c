@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -33,16 +34,30 @@ struct run {
     SSL_CTX *tls;
 };
 
-static int connect_to(const struct bench_load *l)
+static int connect_tcp(const struct bench_load *l)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     inet_pton(AF_INET, l->host, &a.sin_addr);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -1;
+}
+
+static int connect_unix(const struct bench_load *l)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", l->socket);
+    return connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -1;
+}
+
+static int connect_to(const struct bench_load *l)
+{
+    int fd = l->socket ? connect_unix(l) : connect_tcp(l);
+    if (fd < 0) {
         perror("bench: connect");
         exit(1);
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }

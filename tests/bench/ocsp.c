@@ -309,14 +309,13 @@ double bench_revoked_ms(void)
     unsigned char *request[REVOKED];
     int n[REVOKED];
     double ms[REVOKED];
-    char path[128], url[64];
+    char url[64];
     make_target(&t, REVOKED);
     for (int32_t i = 0; i < REVOKED; i++)
         n[i] = make_request(&t, i + 1, false, &request[i]);
     bench_target_start(&t);
-    snprintf(path, sizeof(path), "%s/chancery.sock", t.dir);
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", t.http_port);
-    struct chy_httpc *officer = client_of(&(struct chy_httpc_endpoint){.socket = path});
+    struct chy_httpc *officer = client_of(&(struct chy_httpc_endpoint){.socket = t.socket});
     struct chy_httpc *anybody = client_of(&(struct chy_httpc_endpoint){.url = url});
     for (int32_t i = 0; i < REVOKED; i++) {
         ms[i] = until_told_ms(officer, anybody, i + 1, chy_span_of(request[i], (size_t)n[i]));

@@ -238,9 +238,8 @@ static void revoke_and_publish(const struct bench_target *t, struct outcome *out
 /* One CRL after the other, by the command line. */
 static pid_t keep_publishing(const struct bench_target *t)
 {
-    char bin[4200], socket_path[128];
+    char bin[4200];
     bench_program("chancery", bin, sizeof(bin));
-    snprintf(socket_path, sizeof(socket_path), "%s/chancery.sock", t->dir);
     pid_t pid = fork();
     if (pid != 0) return pid;
     for (;;) {
@@ -248,7 +247,7 @@ static pid_t keep_publishing(const struct bench_target *t)
         if (one == 0) {
             int nowhere = open("/dev/null", O_WRONLY);
             dup2(nowhere, STDOUT_FILENO);
-            execl(bin, bin, "--socket", socket_path, "crl", "publish", (char *)NULL);
+            execl(bin, bin, "--socket", t->socket, "crl", "publish", (char *)NULL);
             _exit(127);
         }
         waitpid(one, NULL, 0);

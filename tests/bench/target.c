@@ -45,6 +45,7 @@ void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool p
     /* Below those that the system gives to connections: one of them may be in use at any moment. */
     t->http_port = 10000 + (int)(getpid() % 2750) * 8 + next++ % 4 * 2;
     t->https_port = t->http_port + 1;
+    snprintf(t->socket, sizeof(t->socket), "%s/chancery.sock", t->dir);
     snprintf(ca, sizeof(ca), "%s/ca/bench", t->dir);
     struct chy_ca_init init = {
         .dir = ca,
@@ -62,10 +63,8 @@ void bench_target_make_hosted(struct bench_target *t, const char *ca_key, bool p
 
 static bool is_up(const struct bench_target *t)
 {
-    char path[128];
     struct stat st;
-    snprintf(path, sizeof(path), "%s/chancery.sock", t->dir);
-    return stat(path, &st) == 0;
+    return stat(t->socket, &st) == 0;
 }
 
 void bench_target_start(struct bench_target *t)
