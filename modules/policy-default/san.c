@@ -38,27 +38,36 @@ static bool listed(const struct profile *p, const struct kit_san *name)
     return false;
 }
 
+/* NULL: the profile allows it. */
+static const char *rule_against(const struct profile *p, const struct kit_san *name)
+{
+    if (!name->type) return "is malformed or of an unknown type";
+    if (!(p->san_types & name->type)) return "is of a type that SanTypes does not allow";
+    if (name->type == KIT_SAN_DNS && name->text[0] == '*' && !p->wildcard)
+        return "is a wildcard and WildcardAllowed is 0";
+    return listed(p, name) ? NULL : "is not among SanNames";
+}
+
 const char *san_check(const struct profile *p, struct kit_der names, const char *cn, bool *cn_seen,
                       char *why, size_t why_size)
 {
     struct kit_der list = {NULL, 0};
+    struct kit_san name;
+    const char *rule = NULL;
     int64_t count = 0;
     *cn_seen = false;
-    snprintf(why, why_size, "the list");
-    if (!kit_san_open(names, &list)) return "is not a DER GeneralNames (RFC 5280 4.2.1.6)";
-    while (list.n) {
-        struct kit_san name;
-        if (!kit_san_next(&list, &name)) return "is not a DER GeneralNames (RFC 5280 4.2.1.6)";
-        snprintf(why, why_size, "%.200s", name.text);
-        if (!name.type) return "is malformed or of an unknown type";
-        if (!(p->san_types & name.type)) return "is of a type that SanTypes does not allow";
-        if (name.type == KIT_SAN_DNS && name.text[0] == '*' && !p->wildcard)
-            return "is a wildcard and WildcardAllowed is 0";
-        if (!listed(p, &name)) return "is not among SanNames";
-        if (++count > p->max_names) return "is one name more than MaxNames allows";
-        if (strcasecmp(name.text, cn) == 0) *cn_seen = true;
+    bool whole = kit_san_open(names, &list);
+    while (whole && list.n && !rule) {
+        whole = kit_san_next(&list, &name);
+        if (!whole) break;
+        rule = rule_against(p, &name);
+        if (!rule && ++count > p->max_names) rule = "is one name more than MaxNames allows";
+        if (!rule && strcasecmp(name.text, cn) == 0) *cn_seen = true;
     }
-    return NULL;
+    if (rule) snprintf(why, why_size, "%.200s", name.text);
+    if (whole) return rule;
+    snprintf(why, why_size, "the list");
+    return "is not a DER GeneralNames (RFC 5280 4.2.1.6)";
 }
 
 bool san_first_dns(struct kit_der names, char *out, size_t size)

@@ -29,6 +29,11 @@ size_t chy_utf8_printable(struct chy_span s);
 void chy_sanitize_name(struct chy_buf *out, const char *name);
 void chy_sanitize_short_name(struct chy_buf *out, const char *name);
 
+/* As much as fits, and a NUL; how much that was. */
+size_t chy_text_copy(char *out, size_t cap, const char *s);
+/* As strcasecmp says. The first letter tells most names of a table apart without a call. */
+bool chy_text_same(const char *a, const char *b);
+
 #define CHY_US_PER_S INT64_C(1000000)
 #define CHY_TIME_LAST (INT64_C(253402300799) * CHY_US_PER_S) /* 9999-12-31T23:59:59Z */
 /* "2026-11-21T05:58:04Z", with ".ffffff" where the fraction is not 0. out holds 32. */

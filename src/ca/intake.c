@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ca/ca_internal.h"
 
 static chy_hresult refuse_unless_enrol(struct chy_request *r)
@@ -163,8 +164,8 @@ static void begin_evidence(struct chy_request *r, const struct chy_settings *s)
     e->kind = CHY_EVIDENCE_POLICY;
     e->is_new = r->is_new;
     e->has_module = true;
-    snprintf(e->module, sizeof(e->module), "%s", info.name);
-    snprintf(e->version, sizeof(e->version), "%s", info.version ? info.version : "");
+    (void)chy_text_copy(e->module, sizeof(e->module), info.name);
+    (void)chy_text_copy(e->version, sizeof(e->version), info.version ? info.version : "");
     memcpy(e->sha256, info.sha256_octets, sizeof(e->sha256));
     e->in_process = info.state != CHY_CHILD_NONE;
     memcpy(e->settings, s->fingerprint, sizeof(e->settings));

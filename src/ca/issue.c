@@ -132,10 +132,9 @@ void chy_issue_say(struct chy_request *r)
 {
     /* The validity was cut by something else than the policy's own wish: the requester is told. */
     const char *why = r->not_after_why;
-    bool cut = why && strcmp(why, "policy") != 0;
-    char text[96];
-    snprintf(text, sizeof(text), "Issued%s%s%s", cut ? " (validity ends by " : "", cut ? why : "",
-             cut ? ")" : "");
+    char text[96] = "Issued";
+    if (why && strcmp(why, "policy") != 0)
+        snprintf(text, sizeof(text), "Issued (validity ends by %s)", why);
     chy_pipeline_conclude(r, CHY_DB_DISP_ISSUED, CHY_S_OK, text);
 }
 

@@ -80,8 +80,9 @@ void chy_pipeline_conclude(struct chy_request *r, int32_t disposition, chy_hresu
 {
     r->disposition = disposition;
     r->status = status;
-    const char *more = r->policy_message[0] ? r->policy_message : NULL;
-    snprintf(r->message, sizeof(r->message), "%s%s%s", message, more ? ": " : "", more ? more : "");
+    size_t n = chy_text_copy(r->message, sizeof(r->message), message);
+    if (r->policy_message[0])
+        snprintf(r->message + n, sizeof(r->message) - n, ": %s", r->policy_message);
 }
 
 static void log_outcome(const struct chy_request *r)

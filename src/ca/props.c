@@ -284,7 +284,7 @@ static chy_hresult get_from(const struct prop *table, size_t n, struct chy_reque
     *known = false;
     for (size_t i = 0; i < n; i++) {
         const struct prop *p = &table[i];
-        if (strcasecmp(p->name, name) != 0) continue;
+        if (!chy_text_same(p->name, name)) continue;
         *known = true;
         if ((type & CHY_PROPTYPE_MASK) != p->type) return CHY_E_INVALIDARG;
         if (p->when != ALWAYS && asker == CHY_ASKER_POLICY) return CHY_CERTSRV_E_PROPERTY_EMPTY;

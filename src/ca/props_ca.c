@@ -302,7 +302,7 @@ static enum match match_name(const char *known, enum suffixes suffixes, const ch
                              int32_t *index, int32_t *shard)
 {
     size_t n = strlen(known);
-    if (strncasecmp(known, name, n) != 0) return NO_MATCH;
+    if ((known[0] ^ name[0]) & 0x5f || strncasecmp(known, name, n) != 0) return NO_MATCH;
     const char *rest = name + n;
     if (!*rest) return MATCH;
     if (suffixes == PLAIN || *rest != '.') return NO_MATCH;

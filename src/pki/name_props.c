@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "pki/name.h"
 
 #define OID(octets)                                                                                \
@@ -42,12 +43,6 @@ const struct chy_name_prop chy_name_props[CHY_NAME_PROPS] = {
      1024, CHY_DER_UTF8},
 };
 
-/* The first letter tells most names apart without a call. */
-static bool same(const char *a, const char *b)
-{
-    return !((a[0] ^ b[0]) & 0x5f) && strcasecmp(a, b) == 0;
-}
-
 /* As modules write them, sixteen to a request: no further look is needed. */
 static int find_exact(const char *name)
 {
@@ -60,18 +55,18 @@ static int find_exact(const char *name)
 
 int chy_name_prop_find(const char *name)
 {
-    bool main_only = strncasecmp(name, "Subject.", 8) == 0;
+    bool main_only = (name[0] & 0x5f) == 'S' && strncasecmp(name, "Subject.", 8) == 0;
     if (main_only) name += 8;
     int exact = find_exact(name);
     if (exact >= 0) return exact;
     bool is_oid = name[0] >= '0' && name[0] <= '2';
     for (int p = 0; p < CHY_NAME_PROPS; p++) {
         const struct chy_name_prop *prop = &chy_name_props[p];
-        if (same(prop->name, name)) return p;
+        if (chy_text_same(prop->name, name)) return p;
         if (main_only) continue;
         if (is_oid && strcmp(prop->oid_text, name) == 0) return p;
         for (size_t k = 0; prop->aliases[k]; k++) {
-            if (same(prop->aliases[k], name)) return p;
+            if (chy_text_same(prop->aliases[k], name)) return p;
         }
     }
     return -1;
