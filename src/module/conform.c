@@ -111,7 +111,10 @@ static void check_contexts(struct chy_conform *c)
     struct chy_err err = {0};
     chy_conform_begin(c, "contexts");
     atomic_store(&c->mood, CHY_MOOD_KIND);
-    struct chy_instance stranger = {.ms = c->ms, .name = c->instance->name, .concurrent = true};
+    struct chy_instance stranger = {.ms = c->ms,
+                                    .name = c->instance->name,
+                                    .deadline_ms = c->instance->deadline_ms,
+                                    .concurrent = true};
     chy_hresult hr = chy_call_begin(&stranger, c, CHY_ASKER_POLICY, &other, &err);
     chy_long foreign = hr == CHY_S_OK ? other.number : 0;
     const chy_long numbers[] = {foreign, 0, -1, 1, INT32_MAX, INT32_MIN};

@@ -33,6 +33,9 @@ class Check(unittest.TestCase):
     def test_one_without_fault(self):
         self.assert_clean(os.path.join(BAD, "none.so"))
 
+    def test_one_that_takes_its_time(self):
+        self.assert_clean(os.path.join(BAD, "slow.so"))
+
     def test_the_samples(self):
         with tempfile.TemporaryDirectory() as folder:
             names = os.path.join(folder, "names")
