@@ -12,6 +12,7 @@
 
 #include "admin/admin.h"
 #include "enrol/rest/rest.h"
+#include "enrol/users.h"
 #include "key/key.h"
 #include "ocsp/ocsp.h"
 
@@ -161,7 +162,8 @@ static chy_hresult make_service(struct chy_daemon *d, struct chy_err *err)
     d->service.owner_uid = geteuid();
     d->service.host = d->options->host;
     d->service.started = chy_now(&chy_system_clock);
-    chy_hresult hr = chy_rest_register(&d->service, err);
+    chy_hresult hr = chy_users_new(&chy_system_clock, &d->service.users, err);
+    if (hr == CHY_S_OK) hr = chy_rest_register(&d->service, err);
     return hr == CHY_S_OK ? chy_admin_register(&d->service, err) : hr;
 }
 
@@ -229,6 +231,7 @@ chy_hresult chy_daemon_run(struct chy_daemon *d, struct chy_err *err)
 void chy_daemon_stop(struct chy_daemon *d)
 {
     end_identity(d);
+    if (d->service.users) chy_users_stop(d->service.users);
     chy_ocsp_stop(d->ocsp);
     for (size_t i = 0; i < d->service.n_cas; i++)
         chy_ca_close(d->service.ca[i]);

@@ -1,11 +1,12 @@
 /* Callers, CAs and route tables. */
 #include "enrol/service.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+#include "enrol/users.h"
 
 static const uint32_t everything = CHY_CA_ACCESS_ADMIN | CHY_CA_ACCESS_OFFICER |
                                    CHY_CA_ACCESS_AUDITOR | CHY_CA_ACCESS_OPERATOR |
@@ -32,15 +33,9 @@ static bool has_token(const struct chy_service *s, struct chy_exchange *x)
 
 static const char *user_name(struct chy_exchange *x, const struct chy_service *s, uint32_t uid)
 {
-    struct passwd pw, *found = NULL;
-    char space[2048];
-    struct chy_arena *a = chy_exchange_arena(x);
-    char *name = NULL;
-    if (getpwuid_r(uid, &pw, space, sizeof(space), &found) == 0 && found) {
-        name = chy_arena_printf(a, "%s\\%s", s->host, found->pw_name);
-    } else {
-        name = chy_arena_printf(a, "%s\\uid:%u", s->host, uid);
-    }
+    char user[LOGIN_NAME_MAX];
+    chy_users_name(s->users, uid, user);
+    char *name = chy_arena_printf(chy_exchange_arena(x), "%s\\%s", s->host, user);
     return name ? name : "local user";
 }
 
@@ -81,18 +76,25 @@ struct chy_ca *chy_service_ca(const struct chy_service *s, struct chy_exchange *
     return NULL;
 }
 
-/* A route whose handler may block, and the service it belongs to. */
+/* A route whose handler waits, or may have to, and the service it belongs to. */
 struct chy_bound {
     struct chy_bound *next;
     struct chy_service *service;
     chy_handler handler;
-    bool changes;
+    bool blocks, changes;
 };
 
 struct deferred {
     struct chy_bound *bound;
     struct chy_exchange *x;
 };
+
+static void refuse_busy(struct chy_exchange *x)
+{
+    struct chy_err err = {0};
+    chy_fail(&err, CHY_ERROR_BUSY, "the queue is full: try again in a moment");
+    chy_exchange_problem(x, &err);
+}
 
 static void run_deferred(void *arg)
 {
@@ -107,30 +109,51 @@ static void run_deferred(void *arg)
     d->bound->handler(d->x, s);
 }
 
-static void defer(struct chy_exchange *x, void *arg)
+static void go_on(void *arg)
+{
+    struct deferred *d = arg;
+    struct chy_service *s = d->bound->service;
+    if (!d->bound->blocks) {
+        d->bound->handler(d->x, s);
+    } else if (!chy_workers_run(s->workers, run_deferred, d)) {
+        refuse_busy(d->x);
+    }
+}
+
+/* Whom the system has to tell the name of comes back when it did: neither the loop nor a worker
+ * waits for that. */
+static void hand_over(struct chy_exchange *x, void *arg)
 {
     struct chy_bound *bound = arg;
-    struct deferred *d = chy_arena_alloc(chy_exchange_arena(x), sizeof(*d));
-    struct chy_err err = {0};
-    chy_exchange_hold(x);
-    if (d) {
-        *d = (struct deferred){bound, x};
-        if (chy_workers_run(bound->service->workers, run_deferred, d)) return;
+    struct chy_users *users = bound->service->users;
+    const struct chy_peer *peer = chy_exchange_peer(x);
+    bool is_new = peer->transport == CHY_TRANSPORT_UNIX && !chy_users_knows(users, peer->uid);
+    if (!is_new && !bound->blocks) {
+        bound->handler(x, bound->service);
+        return;
     }
-    chy_fail(&err, CHY_ERROR_BUSY, "the queue is full: try again in a moment");
-    chy_exchange_problem(x, &err);
+    struct deferred *d = chy_arena_alloc(chy_exchange_arena(x), sizeof(*d));
+    chy_exchange_hold(x);
+    if (d) *d = (struct deferred){bound, x};
+    if (d && !is_new) {
+        go_on(d);
+    } else if (!d || !chy_users_learn(users, peer->uid, go_on, d)) {
+        refuse_busy(x);
+    }
 }
 
 chy_hresult chy_service_route(struct chy_service *s, const struct chy_api_route *r,
                               const char *path, struct chy_err *err)
 {
     size_t max = r->body_max ? r->body_max : 4096;
-    if (!r->blocks) return chy_net_route(s->net, r->method, path, max, r->handler, s, err);
+    bool changes = strcmp(r->method, "GET") != 0;
+    if (!r->blocks && !changes)
+        return chy_net_route(s->net, r->method, path, max, r->handler, s, err);
     struct chy_bound *bound = chy_malloc(sizeof(*bound));
     if (!bound) return chy_fail_nomem(err, "route");
-    *bound = (struct chy_bound){s->bound, s, r->handler, strcmp(r->method, "GET") != 0};
+    *bound = (struct chy_bound){s->bound, s, r->handler, r->blocks, changes};
     s->bound = bound;
-    return chy_net_route(s->net, r->method, path, max, defer, bound, err);
+    return chy_net_route(s->net, r->method, path, max, hand_over, bound, err);
 }
 
 chy_hresult chy_service_routes(struct chy_service *s, const struct chy_api_route *table, size_t n,
@@ -151,6 +174,8 @@ chy_hresult chy_service_routes(struct chy_service *s, const struct chy_api_route
 void chy_service_fini(struct chy_service *s)
 {
     chy_buf_free(&s->openapi);
+    chy_users_free(s->users);
+    s->users = NULL;
     while (s->bound) {
         struct chy_bound *next = s->bound->next;
         chy_free(s->bound);

@@ -12,9 +12,11 @@
 enum { CHY_SERVICE_MAX_CAS = 64 };
 
 struct chy_ocsp;
+struct chy_users;
 struct chy_service {
     struct chy_net *net;
     struct chy_workers *workers;
+    struct chy_users *users; /* stopped before the CAs close; freed by chy_service_fini */
     struct chy_ocsp *ocsp;   /* the responder; NULL: none */
     struct chy_buf openapi;  /* the document about the routes; empty: nobody asked for it yet */
     struct chy_bound *bound; /* routes that run on a worker; freed by chy_service_fini */
@@ -31,7 +33,7 @@ struct chy_service {
 
 /* Who is at the other end: socket owner and root administer, the token may do everything, other
  * local users may enrol, the network may do what the CA lets anonymous callers do. The name lives
- * in the exchange's arena. */
+ * in the exchange's arena. A GET on the loop must not ask: it might wait for the system. */
 void chy_service_caller(const struct chy_service *s, struct chy_exchange *x,
                         const struct chy_ca *ca, struct chy_caller *out);
 /* The CA that the path names (":ca"), or the default; NULL after the exchange was answered with
@@ -44,7 +46,9 @@ struct chy_ca *chy_service_ca_by_name(const struct chy_service *s, const char *n
 struct chy_api_route {
     const char *method, *path;
     bool per_ca;
-    bool blocks;     /* reads or writes the disk: runs on a worker with the exchange held */
+    /* Reads or writes the disk: runs on a worker with the exchange held. What does not, runs on the
+     * loop, or where a caller's name has just been found. */
+    bool blocks;
     size_t body_max; /* 0: the default */
     chy_handler handler;
     const char *summary;

@@ -2,12 +2,14 @@
  * fail, or do less or other than it was asked, from the n-th to the last that was said, until that
  * is taken back. What to do lies in a file that the test and the program share (CHANCERY_DISTURB),
  * so that it changes while the program runs. Sockets, the files of chy_file_write and of the
- * publishing module, the signature of a key, and memory each have kinds of their own: the database
- * is left alone. CHANCERY_DISTURB_PATH: of the files, only those with this text in their path. */
+ * publishing module, the signature of a key, memory and the names of users each have kinds of their
+ * own: the database is left alone. CHANCERY_DISTURB_PATH: of the files, only those with this text
+ * in their path. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,9 +32,10 @@ enum kind {
     FILE_CLOSE,
     SIGN,
     MEMORY,
+    USER_NAME,
     KINDS
 };
-enum manner { FAIL, SHORT, END, WRONG };
+enum manner { FAIL, SHORT, END, WRONG, LATE }; /* LATE: by so many milliseconds as error says */
 
 /* The shared file, as the test writes it. */
 struct order {
@@ -255,6 +258,17 @@ int EVP_PKEY_sign(void *ctx, unsigned char *sig, size_t *n, const unsigned char 
     if (is(b, END)) *n = 0;
     if (is(b, WRONG) && result == 1 && *n) sig[*n - 1] ^= 1;
     return result;
+}
+
+typedef int (*getpwuid_fn)(uid_t, struct passwd *, char *, size_t, struct passwd **);
+int getpwuid_r(uid_t uid, struct passwd *pw, char *space, size_t n, struct passwd **found)
+{
+    NEXT(getpwuid_fn, "getpwuid_r");
+    struct blow b = struck(USER_NAME);
+    if (is(b, LATE)) usleep((useconds_t)b.error * 1000);
+    if (!fails(b)) return real(uid, pw, space, n, found);
+    *found = NULL;
+    return b.error;
 }
 
 /* The sanitizer's allocator where there is one, else that of the C library: looking them up would

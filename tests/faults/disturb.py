@@ -10,8 +10,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import daemon  # noqa: E402
 
 LIBRARY = os.environ["CHANCERY_DISTURB_LIBRARY"]
-KINDS = ("accept", "read", "write", "file open", "file write", "file sync", "file rename", "file close", "sign", "memory")
-FAIL, SHORT, END, WRONG = range(4)
+KINDS = ("accept", "read", "write", "file open", "file write", "file sync", "file rename", "file close", "sign", "memory",
+         "user name")
+FAIL, SHORT, END, WRONG, LATE = range(5)
 ALWAYS = 0xffffffff
 ORDER = struct.Struct("=6I")  # first, last, error, manner; passes, done
 
@@ -53,7 +54,7 @@ class Orders:
 
 
 def name_of(error, manner):
-    return errno.errorcode[error] if manner == FAIL else ("FAIL", "short", "end", "wrong")[manner]
+    return errno.errorcode[error] if manner == FAIL else ("FAIL", "short", "end", "wrong", "late")[manner]
 
 
 def run(orders, *argv):
