@@ -132,8 +132,8 @@ struct chy_conn {
 
 enum { CHY_STORE_READERS = 4, CHY_STORE_BATCH = 512 };
 
-/* No row of a request has a higher id or serial; the rows may be lower. Of a serial only so much.
- */
+/* No request in the file has a higher id, none a higher serial; both may be higher than all. Of a
+ * long serial only its begin. */
 struct chy_highest {
     int32_t id;
     size_t n;

@@ -185,10 +185,10 @@ static chy_hresult read_next_id(struct chy_sqlite *s, int64_t *out, struct chy_e
 
 static chy_hresult read_highest(struct chy_sqlite *s, int32_t last_id, struct chy_err *err)
 {
-    sqlite3_stmt *st = last_id ? chy_conn_stmt(&s->writer, CHY_SQL_LAST_SERIAL, err) : NULL;
-    chy_hresult hr = CHY_S_OK;
     if (!last_id) return CHY_S_OK;
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_LAST_SERIAL, err);
     if (!st) return err ? err->code : CHY_E_FAIL;
+    chy_hresult hr = CHY_S_OK;
     struct chy_span serial = {0};
     if (sqlite3_step(st) != SQLITE_ROW)
         hr = chy_conn_fail(s->writer.db, s->path, "reading its last numbers", err);

@@ -128,28 +128,36 @@ static bool is_beyond(const struct chy_highest *h, const struct chy_row *row)
     return row->id > h->id && compare(h, row->serial) > 0;
 }
 
-static enum outcome check_clash(struct chy_sqlite *s, struct chy_write *w)
+/* Whether there is such a row: of that id, with these octets. */
+static enum outcome look_for(struct chy_sqlite *s, enum chy_sql which, struct chy_write *w,
+                             struct chy_span octets, bool *found)
 {
-    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_CLASH, &w->err);
+    sqlite3_stmt *st = chy_conn_stmt(&s->writer, which, &w->err);
     if (!st) return BROKEN;
     sqlite3_bind_int(st, 1, w->row->id);
-    bind_span(st, 2, w->row->serial, false);
+    bind_span(st, 2, octets, false);
     int rc = sqlite3_step(st);
     sqlite3_reset(st);
-    if (rc == SQLITE_DONE) return APPLIED;
-    if (rc == SQLITE_ROW)
-        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
-                      "its serial number is in use, or it has its certificate already");
-    chy_conn_fail(s->writer.db, s->path, "looking for a serial number", &w->err);
+    *found = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) return APPLIED;
+    chy_conn_fail(s->writer.db, s->path, "looking for a row", &w->err);
     return BROKEN;
+}
+
+static enum outcome check_clash(struct chy_sqlite *s, struct chy_write *w)
+{
+    bool clashes;
+    if (is_beyond(&s->highest, w->row)) return APPLIED;
+    enum outcome o = look_for(s, CHY_SQL_INTENT_CLASH, w, w->row->serial, &clashes);
+    if (o != APPLIED || !clashes) return o;
+    return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+                  "its serial number is in use, or it has its certificate already");
 }
 
 static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
 {
-    if (!is_beyond(&s->highest, w->row)) {
-        enum outcome known = check_clash(s, w);
-        if (known != APPLIED) return known;
-    }
+    enum outcome o = check_clash(s, w);
+    if (o != APPLIED) return o;
     sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_INTENT_ADD, &w->err);
     if (!st) return BROKEN;
     bind_row(st, w->row);
@@ -158,7 +166,7 @@ static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
         bind_span(st, CHY_ROW_COLUMNS + 1, w->tbs, false);
     else
         sqlite3_bind_zeroblob(st, CHY_ROW_COLUMNS + 1, 0);
-    enum outcome o = step(s, st, &w->err);
+    o = step(s, st, &w->err);
     return o == APPLIED ? add_evidence(s, w) : o;
 }
 
@@ -183,18 +191,11 @@ static enum outcome add_owed(struct chy_sqlite *s, struct chy_write *w, int32_t 
  * it again succeeds, and undoes nothing. */
 static enum outcome check_same(struct chy_sqlite *s, struct chy_write *w)
 {
-    sqlite3_stmt *st = chy_conn_stmt(&s->writer, CHY_SQL_FINAL_SAME, &w->err);
-    if (!st) return BROKEN;
-    sqlite3_bind_int(st, 1, w->row->id);
-    bind_span(st, 2, w->row->raw_certificate, false);
-    int rc = sqlite3_step(st);
-    sqlite3_reset(st);
-    if (rc == SQLITE_ROW) return APPLIED;
-    if (rc == SQLITE_DONE)
-        return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
-                      "it has a certificate, which another can never replace");
-    chy_conn_fail(s->writer.db, s->path, "reading a row", &w->err);
-    return BROKEN;
+    bool same;
+    enum outcome o = look_for(s, CHY_SQL_FINAL_SAME, w, w->row->raw_certificate, &same);
+    if (o != APPLIED || same) return o;
+    return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+                  "it has a certificate, which another can never replace");
 }
 
 static enum outcome apply_final(struct chy_sqlite *s, struct chy_write *w)
