@@ -1,10 +1,13 @@
 #include "starve.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* What this stands in for: the sanitizer's allocator where there is one, else that of the C
  * library. Both let a program define these names and keep their own under another. */
@@ -22,11 +25,12 @@ __attribute__((visibility("default"))) void *realloc(void *p, size_t n);
 static atomic_ulong asked, refused;
 static atomic_ulong from = ULONG_MAX, until = ULONG_MAX;
 static atomic_bool only_mine;
-static _Thread_local bool is_mine;
+static _Thread_local bool is_mine, is_starting;
 
 static bool refuse(void)
 {
-    if (atomic_load(&from) == ULONG_MAX || (atomic_load(&only_mine) && !is_mine)) return false;
+    if (atomic_load(&from) == ULONG_MAX || is_starting || (atomic_load(&only_mine) && !is_mine))
+        return false;
     unsigned long at = atomic_fetch_add(&asked, 1) + 1;
     if (at < atomic_load(&from) || at >= atomic_load(&until)) return false;
     atomic_fetch_add(&refused, 1);
@@ -50,6 +54,24 @@ void *realloc(void *p, size_t n)
 {
     if (refuse()) return NULL;
     return __interceptor_realloc ? __interceptor_realloc(p, n) : __libc_realloc(p, n);
+}
+
+/* The sanitizer's thread asks where its stack is before it runs anything of ours, and does not
+ * survive an answer without memory. */
+typedef int (*getattr_fn)(pthread_t, pthread_attr_t *);
+__attribute__((visibility("default"))) int pthread_getattr_np(pthread_t t, pthread_attr_t *a)
+{
+    static _Atomic(getattr_fn) next;
+    getattr_fn real = atomic_load(&next);
+    is_starting = true;
+    if (!real) {
+        void *found = dlsym(RTLD_NEXT, "pthread_getattr_np");
+        memcpy(&real, &found, sizeof(real));
+        atomic_store(&next, real);
+    }
+    int result = real(t, a);
+    is_starting = false;
+    return result;
 }
 
 void starve(unsigned long first, unsigned long n)

@@ -5,8 +5,7 @@
 
 /* From now on the allocations number `first` to `first + n - 1` of the process fail. */
 void starve(unsigned long first, unsigned long n);
-/* As starve(), for the calling thread alone: the sanitizers do not survive a thread that starts
- * without memory. */
+/* As starve(), for the calling thread alone: what others allocate meanwhile does not count. */
 void starve_me(unsigned long first, unsigned long n);
 /* All is granted again. How many were refused since starve(). */
 unsigned long starve_end(void);
