@@ -73,6 +73,7 @@ enum chy_sql {
     CHY_SQL_SAVE_UNDO,
     CHY_SQL_SAVE_DROP,
     CHY_SQL_INTENT_CLASH,
+    CHY_SQL_INTENT_TWIN,
     CHY_SQL_INTENT_ADD,
     CHY_SQL_INTENT_REMOVE,
     CHY_SQL_FINAL,
@@ -98,6 +99,7 @@ enum chy_sql {
     CHY_SQL_GET_INTENT,
     CHY_SQL_GET_SERIAL,
     CHY_SQL_INTENTS,
+    CHY_SQL_INTENT_SERIALS,
     CHY_SQL_OUTBOX_STRAIGHT,
     CHY_SQL_OUTBOX_DUE,
     CHY_SQL_OUTBOX_SET_ASIDE,
@@ -140,6 +142,11 @@ struct chy_highest {
     uint8_t serial[32];
 };
 
+struct chy_open_intents { /* sqlite_intents.c */
+    struct chy_open_intent *at;
+    size_t n, cap;
+};
+
 struct chy_sqlite {
     struct chy_store base;
     char *path; /* of ca.db */
@@ -149,10 +156,11 @@ struct chy_sqlite {
     struct chy_queue queue;
     pthread_t thread;
     bool has_thread;
-    struct chy_conn writer;     /* the writer thread's, once that runs */
-    int64_t next_seq;           /* the writer thread's */
-    int64_t next_change;        /* the writer thread's: of the history of revocations */
-    struct chy_highest highest; /* the writer thread's */
+    struct chy_conn writer;       /* the writer thread's, once that runs */
+    int64_t next_seq;             /* the writer thread's */
+    int64_t next_change;          /* the writer thread's: of the history of revocations */
+    struct chy_highest highest;   /* the writer thread's */
+    struct chy_open_intents open; /* the writer thread's: all that the file has, and perhaps more */
     atomic_uint_fast64_t commits, records;
     atomic_size_t soon; /* of the newest record */
 
@@ -187,6 +195,17 @@ chy_hresult chy_conn_run(struct chy_conn *c, const char *sql, const char *path,
 
 /* ---- sqlite_write.c ---- */
 void chy_highest_note(struct chy_highest *h, int32_t id, struct chy_span serial);
+
+/* ---- sqlite_intents.c ---- */
+/* Whether an intent of another id may have that serial: false is certain. */
+bool chy_open_intents_may_have(const struct chy_open_intents *o, int32_t id,
+                               struct chy_span serial);
+/* False: no memory. */
+bool chy_open_intents_add(struct chy_open_intents *o, int32_t id, struct chy_span serial);
+void chy_open_intents_remove(struct chy_open_intents *o, int32_t id);
+void chy_open_intents_free(struct chy_open_intents *o);
+chy_hresult chy_open_intents_load(struct chy_sqlite *s,
+                                  struct chy_err *err); /* what the file has */
 
 /* ---- sqlite_schema.c ---- */
 extern const char *const chy_sql_text[CHY_SQL_COUNT];

@@ -214,6 +214,7 @@ static chy_hresult read_last_numbers(struct chy_sqlite *s, struct chy_err *err)
         hr = read_number(&s->writer, CHY_SQL_LAST_REVOCATION, s->path, &last_change, err);
     if (hr == CHY_S_OK) hr = read_next_id(s, &next, err);
     if (hr == CHY_S_OK) hr = read_highest(s, (int32_t)last_id, err);
+    if (hr == CHY_S_OK && last_id) hr = chy_open_intents_load(s, err);
     if (hr != CHY_S_OK) return hr;
     if (next <= last_id) next = last_id + 1;
     s->next_id = next > INT32_MAX ? INT32_MAX : (int32_t)next;
@@ -235,6 +236,7 @@ static void close_store(struct chy_store *base)
     for (size_t i = 0; i < CHY_STORE_READERS; i++)
         chy_conn_close(&s->reader[i], false);
     chy_conn_close(&s->writer, false);
+    chy_open_intents_free(&s->open);
     if (s->lock_fd >= 0) close(s->lock_fd);
     chy_queue_fini(&s->queue);
     pthread_mutex_destroy(&s->ids_lock);

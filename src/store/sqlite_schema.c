@@ -56,6 +56,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_SAVE_DROP] = "RELEASE one",
     [CHY_SQL_INTENT_CLASH] = "SELECT 1 FROM request WHERE serial=?2 AND id<>?1 UNION ALL"
                              " SELECT 1 FROM request WHERE id=?1 AND raw_certificate IS NOT NULL",
+    [CHY_SQL_INTENT_TWIN] = "SELECT 1 FROM intent WHERE serial=?2 AND id<>?1",
     [CHY_SQL_INTENT_ADD] = "INSERT INTO intent(" CHY_SQL_ROW ",tbs) VALUES(" ROW_MARKS ",?)",
     [CHY_SQL_INTENT_REMOVE] = "DELETE FROM intent WHERE id=?",
     [CHY_SQL_FINAL] =
@@ -116,6 +117,7 @@ const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_GET_INTENT] = "SELECT " CHY_SQL_ROW " FROM intent WHERE id=?",
     [CHY_SQL_GET_SERIAL] = "SELECT " CHY_SQL_ROW " FROM request WHERE serial=?",
     [CHY_SQL_INTENTS] = "SELECT " CHY_SQL_ROW ",tbs FROM intent WHERE id>? ORDER BY id LIMIT 1",
+    [CHY_SQL_INTENT_SERIALS] = "SELECT id,serial FROM intent",
     [CHY_SQL_OUTBOX_STRAIGHT] = OUTBOX " WHERE seq>?1 AND module=?2 AND next_try IS NULL" IN_ORDER,
     [CHY_SQL_OUTBOX_DUE] =
         OUTBOX " WHERE module=?2 AND failed_when IS NULL AND next_try IS NOT NULL"
@@ -203,7 +205,6 @@ static const char *const tables_now[] = {
     "CREATE INDEX request_pending ON request(disposition) WHERE disposition=9",
     "CREATE INDEX request_not_after ON request(not_after) WHERE not_after IS NOT NULL",
     REVOKED_INDEX, "CREATE TABLE intent(" ROW_DEFINITION ",tbs BLOB NOT NULL" ROW_LATER ") STRICT",
-    "CREATE UNIQUE INDEX intent_serial ON intent(serial) WHERE serial IS NOT NULL",
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY,request_id INTEGER NOT NULL,"
     "event INTEGER NOT NULL,module TEXT NOT NULL" OUTBOX_LATER ") STRICT",
     OUTBOX_INDEX, OUTBOX_BEHIND_INDEX,
@@ -263,17 +264,19 @@ static const char *const columns_6[] = {ADD_TO("outbox", "occurred INTEGER"),
 
 static const char *const indexes_7[] = {OUTBOX_BEHIND_INDEX, NULL};
 
+static const char *const indexes_8[] = {"DROP INDEX intent_serial", NULL};
+
 /* since: the version with which it came; a file of an older one gets it. A new file gets what is
  * not only for old ones. */
-enum { VERSION = 7 };
-#define SET_VERSION "PRAGMA user_version=7"
+enum { VERSION = 8 };
+#define SET_VERSION "PRAGMA user_version=8"
 static const struct {
     int since;
     bool new_too;
     const char *const *sql;
 } steps[] = {{1, true, tables_now}, {2, true, chy_sql_views},     {3, false, columns_3},
              {3, true, tables_3},   {4, true, chy_sql_views_crl}, {5, true, tables_5},
-             {6, false, columns_6}, {7, false, indexes_7}};
+             {6, false, columns_6}, {7, false, indexes_7},        {8, false, indexes_8}};
 
 /* "Chcy": tells file(1) and ourselves whose database this is. */
 enum { APPLICATION_ID = 0x43686379 };

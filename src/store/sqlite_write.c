@@ -144,13 +144,18 @@ static enum outcome look_for(struct chy_sqlite *s, enum chy_sql which, struct ch
     return BROKEN;
 }
 
+/* Of a row, or of another intent. */
 static enum outcome check_clash(struct chy_sqlite *s, struct chy_write *w)
 {
-    bool clashes;
-    if (is_beyond(&s->highest, w->row)) return APPLIED;
-    enum outcome o = look_for(s, CHY_SQL_INTENT_CLASH, w, w->row->serial, &clashes);
+    const struct chy_row *row = w->row;
+    enum outcome o = APPLIED;
+    bool clashes = false;
+    if (!is_beyond(&s->highest, row))
+        o = look_for(s, CHY_SQL_INTENT_CLASH, w, row->serial, &clashes);
+    if (o == APPLIED && !clashes && chy_open_intents_may_have(&s->open, row->id, row->serial))
+        o = look_for(s, CHY_SQL_INTENT_TWIN, w, row->serial, &clashes);
     if (o != APPLIED || !clashes) return o;
-    return refuse(w, CHY_ERROR_ALREADY_EXISTS, w->row->id,
+    return refuse(w, CHY_ERROR_ALREADY_EXISTS, row->id,
                   "its serial number is in use, or it has its certificate already");
 }
 
@@ -166,6 +171,10 @@ static enum outcome apply_intent(struct chy_sqlite *s, struct chy_write *w)
         bind_span(st, CHY_ROW_COLUMNS + 1, w->tbs, false);
     else
         sqlite3_bind_zeroblob(st, CHY_ROW_COLUMNS + 1, 0);
+    if (!chy_open_intents_add(&s->open, w->row->id, w->row->serial)) {
+        chy_fail_nomem(&w->err, "an intent");
+        return REFUSED;
+    }
     o = step(s, st, &w->err);
     return o == APPLIED ? add_evidence(s, w) : o;
 }
@@ -473,10 +482,21 @@ static chy_hresult reopen(struct chy_sqlite *s, struct chy_err *err)
     if (hr != CHY_S_OK) return hr;
     if (sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
         SQLITE_OK)
-        return CHY_S_OK;
-    hr = chy_conn_fail(s->writer.db, s->path, "making its log durable", err);
-    chy_conn_close(&s->writer, true);
+        hr = chy_open_intents_load(s, err);
+    else
+        hr = chy_conn_fail(s->writer.db, s->path, "making its log durable", err);
+    if (hr != CHY_S_OK) chy_conn_close(&s->writer, true);
     return hr;
+}
+
+static void note_durable(struct chy_sqlite *s, struct chy_write **batch, size_t n)
+{
+    atomic_fetch_add(&s->commits, 1);
+    atomic_fetch_add(&s->records, n);
+    for (size_t i = 0; i < n; i++) {
+        if (batch[i]->kind == CHY_WRITE_FINAL && batch[i]->result == CHY_S_OK)
+            chy_open_intents_remove(&s->open, batch[i]->row->id);
+    }
 }
 
 static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n)
@@ -493,10 +513,7 @@ static void write_batch(struct chy_sqlite *s, struct chy_write **batch, size_t n
             chy_conn_close(&s->writer, true);
         }
     }
-    if (o == APPLIED) {
-        atomic_fetch_add(&s->commits, 1);
-        atomic_fetch_add(&s->records, n);
-    }
+    if (o == APPLIED) note_durable(s, batch, n);
     chy_wakes_hold();
     for (size_t i = 0; i < n; i++) {
         struct chy_write *w = batch[i];

@@ -192,7 +192,8 @@ static void check_migrated(struct fixture *f)
     chy_store_close(f->store);
     f->store = NULL;
     run_sql(f, "SELECT \"Request.CRLPartitionIndex\",PublishExpiredCertInCRL FROM Requests;"
-               "SELECT CRLPartitionIndex FROM CRLs");
+               "SELECT CRLPartitionIndex FROM CRLs;"
+               "CREATE INDEX intent_serial ON intent(id); DROP INDEX intent_serial");
 }
 
 static void test_open_when_old_then_migrated(void **state)

@@ -106,6 +106,59 @@ static void test_intent_when_serial_is_known_then_refused(void **state)
     assert_int_equal(intents(f), 0);
 }
 
+static void fill_ending(struct sample *s, int32_t id, char end)
+{
+    fill(s, id, CHY_DB_DISP_ISSUED);
+    memset(s->serial + 8, end, sizeof(s->serial) - 8);
+}
+
+static void assert_twin_refused(struct fixture *f, const struct sample *s)
+{
+    struct chy_row twin = s->row;
+    twin.id = 77;
+    assert_int_equal(put(f, CHY_WRITE_INTENT, &twin, NULL), CHY_ERROR_ALREADY_EXISTS);
+}
+
+static void let_grow(bool may)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = may ? limit.rlim_max : 4096;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* As long as an intent lies in the file: whatever became of what was to end it. */
+static void test_intent_when_another_has_its_serial_then_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sample s, other;
+    const struct chy_owed nobody = {NULL, 1};
+    fill_ending(&s, 5, 'a');
+    put_ok(f, CHY_WRITE_INTENT, &s.row);
+    assert_twin_refused(f, &s);
+    struct chy_write refused = {
+        .kind = CHY_WRITE_FINAL, .row = &s.row, .owed = &nobody, .n_owed = 1};
+    assert_int_equal(chy_store_write_wait(f->store, &refused, NULL), CHY_ERROR_ALREADY_EXISTS);
+    assert_twin_refused(f, &s);
+    assert_int_equal(intents(f), 1); /* and a reader keeps the log's index: see the full disk */
+    let_grow(false);
+    assert_int_not_equal(put(f, CHY_WRITE_FINAL, &s.row, NULL), CHY_S_OK);
+    let_grow(true);
+    assert_twin_refused(f, &s);
+    reopen_store(f);
+    assert_twin_refused(f, &s);
+    fill_ending(&other, 6, 'a'); /* ends alike, and is another */
+    put_ok(f, CHY_WRITE_INTENT, &other.row);
+    fill_ending(&other, 4, 'b');
+    put_ok(f, CHY_WRITE_INTENT, &other.row);
+    assert_int_equal(intents(f), 3);
+    put_ok(f, CHY_WRITE_FINAL, &s.row);
+    assert_twin_refused(f, &s);
+    assert_twin_refused(f, &other);
+    assert_int_equal(intents(f), 2);
+}
+
 static void issue(struct fixture *f, struct sample *s, int32_t id, int32_t serial)
 {
     fill(s, serial, CHY_DB_DISP_ISSUED);
@@ -304,6 +357,37 @@ static void test_refused_record_does_not_harm_its_neighbours(void **state)
     free(w);
 }
 
+static void test_twins_of_one_commit(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 300 };
+    struct sample *s = calloc(N, sizeof(*s));
+    struct chy_write *w = calloc(N, sizeof(*w));
+    struct crowd crowd = {0};
+    int refused = 0;
+    assert_true(s && w);
+    for (int i = 0; i < N; i++) {
+        fill_ending(&s[i], 1000 + i, (char)('a' + i % 26));
+        if (i % 10 == 9) memcpy(s[i].serial, s[i - 1].serial, sizeof(s[i].serial));
+        w[i] = (struct chy_write){.kind = CHY_WRITE_INTENT,
+                                  .row = &s[i].row,
+                                  .tbs = CHY_SPAN_STR("to be signed"),
+                                  .done = one_done,
+                                  .arg = &crowd};
+    }
+    for (int i = 0; i < N; i++)
+        chy_store_write(f->store, &w[i]);
+    while (atomic_load(&crowd.done) < N)
+        usleep(1000);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(w[i].result, i % 10 == 9 ? CHY_ERROR_ALREADY_EXISTS : CHY_S_OK);
+        refused += w[i].result != CHY_S_OK;
+    }
+    assert_int_equal(intents(f), N - refused);
+    free(s);
+    free(w);
+}
+
 static bool count_row(const struct chy_row *row, void *arg)
 {
     (void)row;
@@ -316,7 +400,6 @@ static bool count_row(const struct chy_row *row, void *arg)
 static void test_full_disk_heals(void **state)
 {
     struct fixture *f = *state;
-    struct rlimit old, tiny;
     struct sample s;
     struct chy_err err = {0};
     const struct chy_query all = {.limit = 100};
@@ -327,17 +410,13 @@ static void test_full_disk_heals(void **state)
      * closed. */
     assert_int_equal(f->store->ops->query(f->store, &all, count_row, &n, NULL), CHY_S_OK);
     n = 0;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    tiny = old;
-    tiny.rlim_cur = 4096;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+    let_grow(false);
     fill(&s, 2, CHY_DB_DISP_ISSUED);
     chy_hresult first = put(f, CHY_WRITE_FINAL, &s.row, &err);
     struct chy_write probe = {.kind = CHY_WRITE_PROBE, .when = 1};
     chy_hresult second = chy_store_write_wait(f->store, &probe, NULL);
     chy_hresult read = f->store->ops->query(f->store, &all, count_row, &n, NULL);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    let_grow(true);
     assert_true(first == CHY_ERROR_IO_DEVICE || first == CHY_ERROR_DISK_FULL);
     assert_true(second == CHY_ERROR_IO_DEVICE || second == CHY_ERROR_DISK_FULL);
     assert_non_null(strstr(err.text, f->dir));
@@ -420,6 +499,8 @@ int main(void)
         T(test_intent_when_serial_is_known_then_refused),
         T(test_intent_when_serial_or_id_is_known_in_whatever_order_then_refused),
         T(test_intent_when_a_serial_begins_another),
+        T(test_intent_when_another_has_its_serial_then_refused),
+        T(test_twins_of_one_commit),
         T(test_pending_row_is_resubmitted),
         T(test_final_never_changes_a_certificate),
         T(test_many_records_share_few_commits),
