@@ -1,7 +1,9 @@
 /* Reading a CA certificate and its key. */
 #include "ca/authority.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -62,6 +64,11 @@ static chy_hresult find_key(struct chy_authority *a, const char *dir,
     }
     if (a->key && a->key_index != a->index) return CHY_S_OK;
     chy_hresult hr = chy_authority_path(dir, "key", a->index, path, sizeof(path), err);
+    if (hr == CHY_S_OK && !a->key && access(path, F_OK) != 0 && errno == ENOENT)
+        return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND,
+                        "key file %s: it is lost, and what this CA signed with it needs its CRLs: "
+                        "put it back from a backup",
+                        path);
     if (hr == CHY_S_OK && !a->key) hr = chy_key_load(path, &a->key, err);
     if (hr != CHY_S_OK || has_key(a, a->key)) return hr;
     return chy_fail(
@@ -134,4 +141,43 @@ void chy_authority_free(struct chy_authority *a)
     chy_key_free(a->key);
     chy_free(a->constraints);
     chy_free(a);
+}
+
+#define META_COUNT "ca/certificates"
+
+/* A CA that was never renewed has said nothing. */
+static chy_hresult known_count(struct chy_store *store, size_t *out, struct chy_err *err)
+{
+    struct chy_buf text;
+    chy_buf_init(&text, 32);
+    chy_hresult hr = store->ops->meta(store, META_COUNT, &text, err);
+    const char *digits = text.n ? chy_buf_cstr(&text) : NULL;
+    *out = digits ? strtoul(digits, NULL, 10) : 1;
+    chy_buf_free(&text);
+    return hr < CHY_S_OK ? hr : CHY_S_OK;
+}
+
+chy_hresult chy_authority_check_count(struct chy_store *store, const char *dir, size_t n,
+                                      struct chy_err *err)
+{
+    size_t known;
+    chy_hresult hr = known_count(store, &known, err);
+    if (hr != CHY_S_OK || n >= known) return hr;
+    return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND,
+                    "%s/ca-%zu.pem: it is lost: this CA has %zu certificates, and the newest one "
+                    "issues: put it back, from a backup or from where it was given out (it is no "
+                    "secret)",
+                    dir, n, known);
+}
+
+chy_hresult chy_authority_note_count(struct chy_store *store, size_t n, struct chy_err *err)
+{
+    size_t known;
+    char text[24];
+    if (n <= 1) return CHY_S_OK;
+    chy_hresult hr = known_count(store, &known, err);
+    if (hr != CHY_S_OK || n <= known) return hr;
+    snprintf(text, sizeof(text), "%zu", n);
+    struct chy_write w = {.kind = CHY_WRITE_META, .path = META_COUNT, .value = chy_span_cstr(text)};
+    return chy_store_write_wait(store, &w, err);
 }

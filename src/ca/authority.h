@@ -7,6 +7,7 @@
 #include "key/key.h"
 #include "pki/cert.h"
 #include "pki/lint.h"
+#include "store/store.h"
 
 enum { CHY_CA_MAX_CERTS = 64, CHY_PEM_MAX = 1 << 20 };
 
@@ -46,6 +47,12 @@ CHY_MUST_USE chy_hresult chy_authority_load_to_read(const char *dir, int32_t ind
 CHY_MUST_USE chy_hresult chy_authority_set_alg(struct chy_authority *a, const char *name,
                                                struct chy_err *err);
 void chy_authority_free(struct chy_authority *a);
+/* The database knows how many certificates the CA has: with the newest one's file lost an older one
+ * would issue again, and the next renewal would take the lost one's number and its key's place. */
+CHY_MUST_USE chy_hresult chy_authority_check_count(struct chy_store *store, const char *dir,
+                                                   size_t n, struct chy_err *err);
+CHY_MUST_USE chy_hresult chy_authority_note_count(struct chy_store *store, size_t n,
+                                                  struct chy_err *err);
 /* DIR/ca.pem, DIR/key-1.pem …: which is "ca" or "key". */
 CHY_MUST_USE chy_hresult chy_authority_path(const char *dir, const char *which, int32_t index,
                                             char *out, size_t cap, struct chy_err *err);

@@ -59,6 +59,9 @@ static chy_hresult load_authorities(struct chy_ca *ca, struct chy_err *err)
         if (hr != CHY_S_OK || access(path, F_OK) != 0) break;
         hr = chy_ca_add_authority(ca, NULL, err);
     }
+    size_t n = atomic_load(&ca->n_authorities);
+    if (hr == CHY_S_OK && !ca->is_new) hr = chy_authority_check_count(ca->store, ca->dir, n, err);
+    if (hr == CHY_S_OK && !ca->replays) hr = chy_authority_note_count(ca->store, n, err);
     return hr;
 }
 

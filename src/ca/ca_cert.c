@@ -201,7 +201,8 @@ static chy_hresult sign_by_parent(struct work *w, struct chy_buf *cert, struct c
         if (hr != CHY_S_OK) return chy_wrap(err, "the parent CA records what it signs");
         store = own;
     }
-    hr = sign_on_record(w, store, cert, err);
+    hr = chy_authority_check_count(store, w->m->parent_dir, w->n_authorities, err);
+    if (hr == CHY_S_OK) hr = sign_on_record(w, store, cert, err);
     if (own) chy_store_close(own);
     return hr;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -31,17 +30,38 @@ static chy_hresult path_of(const char *dir, const char *file, char *out, size_t 
     return chy_fail(err, CHY_E_INVALIDARG, "folder %.64s…: the path is too long", dir);
 }
 
+static bool has(const char *dir, const char *file)
+{
+    char path[4096];
+    return path_of(dir, file, path, sizeof(path), NULL) == CHY_S_OK && access(path, F_OK) == 0;
+}
+
+/* A key that is written over is lost for good, and with it every CRL of what it signed. */
 static chy_hresult prepare_dir(const char *dir, struct chy_err *err)
 {
     char path[4096];
-    struct stat st;
-    chy_hresult hr = path_of(dir, "ca.pem", path, sizeof(path), err);
+    chy_hresult hr = path_of(dir, "ca.db-journal", path, sizeof(path), err); /* the longest */
     if (hr != CHY_S_OK) return hr;
-    if (stat(path, &st) == 0) {
-        return chy_fail(err, CHY_ERROR_ALREADY_EXISTS, "%s: there is a CA already (%s exists)", dir,
-                        path);
-    }
+    if (has(dir, "ca.pem"))
+        return chy_fail(err, CHY_ERROR_ALREADY_EXISTS, "%s: there is a CA already (ca.pem exists)",
+                        dir);
+    if (has(dir, "key.pem") || has(dir, "ca.db"))
+        return chy_fail(err, CHY_ERROR_ALREADY_EXISTS,
+                        "%s: there is a key or a database, but no ca.pem: put that back if it was "
+                        "lost; remove the folder if its making was cut off",
+                        dir);
     return chy_dir_make(dir, 0700, err);
+}
+
+/* What prepare_dir found not to be there. */
+static void take_back(const char *dir)
+{
+    static const char *const files[] = {"ca.pem",    "key.pem",       "ca.db",  "ca.db-wal",
+                                        "ca.db-shm", "ca.db-journal", "ca.lock"};
+    char path[4096];
+    for (size_t i = 0; i < CHY_ARRAY_LEN(files); i++) {
+        if (path_of(dir, files[i], path, sizeof(path), NULL) == CHY_S_OK) (void)unlink(path);
+    }
 }
 
 static chy_hresult make_key(struct making *m, struct chy_err *err)
@@ -221,6 +241,7 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_init(bufs[i], CHY_PEM_MAX);
     chy_hresult hr = prepare_dir(init->dir, err);
+    bool is_ours = hr == CHY_S_OK;
     if (hr == CHY_S_OK) hr = make_subject(&m, err);
     if (hr == CHY_S_OK) hr = make_constraints(&m, err);
     m.cert.subject = chy_buf_span(&m.subject);
@@ -233,6 +254,7 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
         m.store = NULL;
     }
     if (m.store) chy_store_close(m.store);
+    if (hr != CHY_S_OK && is_ours) take_back(init->dir);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_free(bufs[i]);
     chy_key_free(m.key);

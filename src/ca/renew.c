@@ -87,6 +87,14 @@ static void drop_leftover(const struct chy_ca *ca, int32_t index)
         (void)unlink(path);
 }
 
+/* It is renewed in any case: what could not be noted now is at the next start. */
+static void note(struct chy_ca *ca)
+{
+    struct chy_err err = {0};
+    if (chy_authority_note_count(ca->store, atomic_load(&ca->n_authorities), &err) != CHY_S_OK)
+        chy_log(CHY_LOG_LEVEL_WARNING, "ca.not_noted", "error", err.text, NULL);
+}
+
 static chy_hresult renew(struct chy_ca *ca, const struct chy_caller *caller,
                          const struct chy_ca_renew *how, int32_t index, struct chy_err *err)
 {
@@ -99,6 +107,7 @@ static chy_hresult renew(struct chy_ca *ca, const struct chy_caller *caller,
         key = NULL;
     }
     chy_key_free(key);
+    if (hr == CHY_S_OK) note(ca);
     return hr == CHY_S_OK ? chy_settings_remake(ca, err) : hr;
 }
 

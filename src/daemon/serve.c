@@ -68,29 +68,52 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static bool has(const char *dir, const char *file)
+{
+    char path[4600];
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    return access(path, F_OK) == 0;
+}
+
+/* A key without its certificate: the file was lost, or the making of this CA was cut off. */
+static bool is_torn(const char *dir)
+{
+    if (!has(dir, "key.pem")) return false;
+    chy_log(CHY_LOG_LEVEL_WARNING, "ca.left_out", "folder", dir, "reason",
+            "there is a key but no ca.pem: put that back if it was lost; remove the folder if its "
+            "making was cut off",
+            NULL);
+    return true;
+}
+
 static chy_hresult open_cas(struct chy_daemon *d, struct chy_err *err)
 {
     char path[4096];
     struct dirent **entry = NULL;
     chy_hresult hr = CHY_S_OK;
+    bool torn = false;
     snprintf(path, sizeof(path), "%s/ca", d->dir);
     int n = scandir(path, &entry, NULL, by_name);
     for (int i = 0; i < n; i++) {
-        char cert[4600], dir[4400];
+        char dir[4400];
         snprintf(dir, sizeof(dir), "%s/%s", path, entry[i]->d_name);
-        snprintf(cert, sizeof(cert), "%s/ca.pem", dir);
-        if (hr == CHY_S_OK && entry[i]->d_name[0] != '.' && access(cert, F_OK) == 0)
-            hr = open_ca(d, dir, err);
+        if (hr == CHY_S_OK && entry[i]->d_name[0] != '.') {
+            if (has(dir, "ca.pem"))
+                hr = open_ca(d, dir, err);
+            else if (is_torn(dir))
+                torn = true;
+        }
         free(entry[i]);
     }
     free(entry);
-    if (hr == CHY_S_OK && !d->service.n_cas) {
-        hr = chy_fail(
-            err, CHY_ERROR_FILE_NOT_FOUND,
-            "%s: there is no CA yet: make one with `chancery ca init --dir %s --name \"My CA\"`",
-            path, d->dir);
-    }
-    return hr;
+    if (hr != CHY_S_OK || d->service.n_cas) return hr;
+    if (torn)
+        return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND,
+                        "%s: there is a key, but no certificate beside it: put ca.pem back", path);
+    return chy_fail(
+        err, CHY_ERROR_FILE_NOT_FOUND,
+        "%s: there is no CA yet: make one with `chancery ca init --dir %s --name \"My CA\"`", path,
+        d->dir);
 }
 
 static chy_hresult listen_at(struct chy_daemon *d, const char *where, bool tls, int *port,
