@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/sqlite_internal.h"
@@ -323,6 +324,21 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, struct chy_err *
                         "the database %s: the system refuses another thread", s->path);
     s->has_thread = true;
     return CHY_S_OK;
+}
+
+chy_hresult chy_store_must_be_there(const char *dir, struct chy_err *err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s/ca.db", dir);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return chy_fail(err, CHY_E_INVALIDARG, "the folder's name is too long: %.60s...", dir);
+    if (stat(path, &st) == 0 && st.st_size > 0) return CHY_S_OK;
+    return chy_fail(
+        err, CHY_ERROR_FILE_NOT_FOUND,
+        "the database %s: it is lost or empty, and an empty one in its place would have "
+        "forgotten every certificate and what was revoked: put it back from a backup",
+        path);
 }
 
 chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **out,

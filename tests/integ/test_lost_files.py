@@ -57,6 +57,18 @@ class Lost(Case):
                      argv=[CHANCERY, "ca", "init", "--dir", self.path, "--name", "Sub", "--parent", "Test CA"])
         self.assertEqual(len(glob.glob(self.path + "/ca/*/ca.pem")), 1)
 
+    def test_no_database_is_made_in_its_place(self):
+        os.rename(self.ca + "/ca.db", self.path + "/ca.db")
+        for empty in (False, True):
+            if empty:
+                open(self.ca + "/ca.db", "w").close()
+            self.refused(self.ca + "/ca.db: it is lost or empty", "put it back from a backup")
+            self.refused("it is lost or empty", argv=[CHANCERY, "ca", "init", "--dir", self.path, "--name", "Sub", "--parent", "Test CA"])
+        os.rename(self.path + "/ca.db", self.ca + "/ca.db")
+        self.d = self.up()
+        self.assertEqual(self.issue(), self.issuer)
+        self.d.stop()
+
     def test_no_ca_is_made_over_it(self):
         make = [CHANCERY, "ca", "init", "--dir", self.path, "--name", "Test CA"]
         self.refused("there is a CA already", argv=make)
