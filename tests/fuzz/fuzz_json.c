@@ -75,6 +75,22 @@ static void check_members(const cJSON *v)
     }
 }
 
+/* In the order of both, for it was written in that. cJSON_Compare looks for each member on either
+ * side: that doubles with every level. */
+static bool is_same(const cJSON *a, const cJSON *b)
+{
+    if (a->type != b->type || (a->string != NULL) != (b->string != NULL)) return false;
+    if (a->string && strcmp(a->string, b->string) != 0) return false;
+    if (cJSON_IsString(a)) return strcmp(a->valuestring, b->valuestring) == 0;
+    if (cJSON_IsNumber(a)) return a->valuedouble == b->valuedouble;
+    const cJSON *x = a->child, *y = b->child;
+    while (x && y && is_same(x, y)) {
+        x = x->next;
+        y = y->next;
+    }
+    return !x && !y;
+}
+
 static void check_accepted(const cJSON *v, size_t size)
 {
     struct chy_buf b;
@@ -91,7 +107,7 @@ static void check_accepted(const cJSON *v, size_t size)
     if (b.failed != (depth == 32)) abort(); /* the writer has one level less */
     if (!b.failed) {
         if (chy_json_parse(chy_buf_span(&b), max, &again, &err) != CHY_S_OK) abort();
-        if (exact && !cJSON_Compare(v, again, 1)) abort();
+        if (exact && !is_same(v, again)) abort();
     }
     cJSON_Delete(again);
     chy_buf_free(&b);
