@@ -222,9 +222,8 @@ chy_hresult chy_ca_open(const struct chy_ca_options *options, struct chy_ca **ou
     }
     bool whole = ca->dir && ca->host && ca->module_dir;
     chy_hresult hr = whole ? CHY_S_OK : chy_fail_nomem(err, "CA");
-    if (hr == CHY_S_OK && !ca->store) hr = chy_store_must_be_there(ca->dir, err);
     if (hr == CHY_S_OK && !ca->store)
-        hr = chy_store_open_sqlite(ca->dir, options->cache_kib, &ca->store, err);
+        hr = chy_store_open_sqlite_again(ca->dir, options->cache_kib, &ca->store, err);
     if (hr == CHY_S_OK) hr = chy_config_load(ca->store, &ca->config, err);
     if (hr == CHY_S_OK) hr = load_authorities(ca, err);
     if (hr == CHY_S_OK) hr = make_names(ca, err);

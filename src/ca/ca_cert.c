@@ -197,8 +197,7 @@ static chy_hresult sign_by_parent(struct work *w, struct chy_buf *cert, struct c
     struct chy_store *store = w->m->parent_store;
     chy_hresult hr = CHY_S_OK;
     if (!store) {
-        hr = chy_store_must_be_there(w->m->parent_dir, err);
-        if (hr == CHY_S_OK) hr = chy_store_open_sqlite(w->m->parent_dir, 1024, &own, err);
+        hr = chy_store_open_sqlite_again(w->m->parent_dir, 1024, &own, err);
         if (hr != CHY_S_OK) return chy_wrap(err, "the parent CA records what it signs");
         store = own;
     }

@@ -181,8 +181,9 @@ enum { CHY_EVIDENCE_SHIFT = 16 };
 #define CHY_META_PROBE "store/probe"
 
 /* ---- sqlite_open.c ---- */
-chy_hresult chy_conn_open(struct chy_conn *c, const char *path, bool writable, unsigned cache_kib,
-                          struct chy_err *err);
+enum chy_conn_use { CHY_CONN_READS, CHY_CONN_WRITES, CHY_CONN_MAKES };
+chy_hresult chy_conn_open(struct chy_conn *c, const char *path, enum chy_conn_use use,
+                          unsigned cache_kib, struct chy_err *err);
 /* keep_wal: leave the log as it is instead of copying it into the database. */
 void chy_conn_close(struct chy_conn *c, bool keep_wal);
 /* NULL with *err set; kept prepared until the connection closes. */
@@ -190,6 +191,7 @@ sqlite3_stmt *chy_conn_stmt(struct chy_conn *c, enum chy_sql which, struct chy_e
 /* Sets err from the connection's last error and the file's name; the code from the kind of failure.
  */
 chy_hresult chy_conn_fail(sqlite3 *db, const char *path, const char *doing, struct chy_err *err);
+chy_hresult chy_fail_lost(const char *path, struct chy_err *err);
 chy_hresult chy_conn_run(struct chy_conn *c, const char *sql, const char *path,
                          struct chy_err *err);
 
@@ -211,7 +213,9 @@ chy_hresult chy_open_intents_load(struct chy_sqlite *s,
 extern const char *const chy_sql_text[CHY_SQL_COUNT];
 /* For who only reads: CHY_S_OK when the file is as this program would have made it. */
 chy_hresult chy_schema_check(struct chy_conn *c, const char *path, struct chy_err *err);
-chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err);
+/* may_make: of a file without tables; else that is a lost database. */
+chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, bool may_make,
+                               struct chy_err *err);
 
 /* ---- sqlite_views.c ---- */
 extern const char *const chy_sql_views[];

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/sqlite_internal.h"
@@ -81,11 +80,13 @@ static chy_hresult set_up(struct chy_conn *c, const char *path, bool writable, u
     return hr;
 }
 
-chy_hresult chy_conn_open(struct chy_conn *c, const char *path, bool writable, unsigned cache_kib,
-                          struct chy_err *err)
+chy_hresult chy_conn_open(struct chy_conn *c, const char *path, enum chy_conn_use use,
+                          unsigned cache_kib, struct chy_err *err)
 {
+    bool writable = use != CHY_CONN_READS;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
-    flags |= writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    flags |= writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    if (use == CHY_CONN_MAKES) flags |= SQLITE_OPEN_CREATE;
     *c = (struct chy_conn){.db = NULL};
     chy_hresult hr;
     if (sqlite3_open_v2(path, &c->db, flags, NULL) != SQLITE_OK)
@@ -307,16 +308,31 @@ static struct chy_sqlite *new_store(const char *dir, unsigned cache_kib)
     return s;
 }
 
-static chy_hresult start(struct chy_sqlite *s, const char *dir, struct chy_err *err)
+chy_hresult chy_fail_lost(const char *path, struct chy_err *err)
+{
+    return chy_fail(err, CHY_ERROR_FILE_NOT_FOUND,
+                    "the database %s: it is lost or empty, and an empty one in its place would "
+                    "have forgotten every certificate and what was revoked: put it back from a "
+                    "backup",
+                    path);
+}
+
+static chy_hresult start(struct chy_sqlite *s, const char *dir, bool may_make, struct chy_err *err)
 {
     char lock_path[PATH_MAX];
     int n = snprintf(lock_path, sizeof(lock_path), "%s/ca.lock", dir);
     if (n < 0 || (size_t)n >= sizeof(lock_path))
         return chy_fail(err, CHY_E_INVALIDARG, "the folder's name is too long: %.60s...", dir);
     chy_hresult hr = take_lock(s, lock_path, err);
-    if (hr == CHY_S_OK) hr = make_file(dir, s->path, err);
-    if (hr == CHY_S_OK) hr = chy_conn_open(&s->writer, s->path, true, s->cache_kib, err);
-    if (hr == CHY_S_OK) hr = chy_schema_migrate(&s->writer, s->path, err);
+    if (hr == CHY_S_OK && may_make) hr = make_file(dir, s->path, err);
+    if (hr != CHY_S_OK) return hr;
+    hr = chy_conn_open(&s->writer, s->path, may_make ? CHY_CONN_MAKES : CHY_CONN_WRITES,
+                       s->cache_kib, err);
+    if (hr != CHY_S_OK && access(s->path, F_OK) != 0 && errno == ENOENT) {
+        chy_err_clear(err);
+        hr = chy_fail_lost(s->path, err);
+    }
+    if (hr == CHY_S_OK) hr = chy_schema_migrate(&s->writer, s->path, may_make, err);
     if (hr == CHY_S_OK) hr = read_last_numbers(s, err);
     if (hr != CHY_S_OK) return hr;
     if (!chy_thread_start(&s->thread, "writer", chy_sqlite_writer_main, s))
@@ -324,21 +340,6 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, struct chy_err *
                         "the database %s: the system refuses another thread", s->path);
     s->has_thread = true;
     return CHY_S_OK;
-}
-
-chy_hresult chy_store_must_be_there(const char *dir, struct chy_err *err)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s/ca.db", dir);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return chy_fail(err, CHY_E_INVALIDARG, "the folder's name is too long: %.60s...", dir);
-    if (stat(path, &st) == 0 && st.st_size > 0) return CHY_S_OK;
-    return chy_fail(
-        err, CHY_ERROR_FILE_NOT_FOUND,
-        "the database %s: it is lost or empty, and an empty one in its place would have "
-        "forgotten every certificate and what was revoked: put it back from a backup",
-        path);
 }
 
 chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **out,
@@ -359,19 +360,31 @@ chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **ou
     return CHY_S_OK;
 }
 
-chy_hresult chy_store_open_sqlite(const char *dir, unsigned cache_kib, struct chy_store **out,
-                                  struct chy_err *err)
+static chy_hresult open_store(const char *dir, unsigned cache_kib, bool may_make,
+                              struct chy_store **out, struct chy_err *err)
 {
     /* Without its allocation counter SQLite takes no lock at each malloc. Refused once it runs: no
      * harm. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct chy_sqlite *s = new_store(dir, cache_kib);
     if (!s) return chy_fail_nomem(err, "the database");
-    chy_hresult hr = start(s, dir, err);
+    chy_hresult hr = start(s, dir, may_make, err);
     if (hr != CHY_S_OK) {
         close_store(&s->base);
         return hr;
     }
     *out = &s->base;
     return CHY_S_OK;
+}
+
+chy_hresult chy_store_open_sqlite(const char *dir, unsigned cache_kib, struct chy_store **out,
+                                  struct chy_err *err)
+{
+    return open_store(dir, cache_kib, true, out, err);
+}
+
+chy_hresult chy_store_open_sqlite_again(const char *dir, unsigned cache_kib, struct chy_store **out,
+                                        struct chy_err *err)
+{
+    return open_store(dir, cache_kib, false, out, err);
 }

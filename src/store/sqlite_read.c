@@ -23,7 +23,7 @@ struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err)
     while (!(c = free_reader(s)))
         pthread_cond_wait(&s->readers_wake, &s->readers_lock);
     pthread_mutex_unlock(&s->readers_lock);
-    if (c->db || chy_conn_open(c, s->path, false, 0, err) == CHY_S_OK) return c;
+    if (c->db || chy_conn_open(c, s->path, CHY_CONN_READS, 0, err) == CHY_S_OK) return c;
     chy_reader_give(s, c, CHY_S_OK);
     return NULL;
 }

@@ -340,7 +340,8 @@ chy_hresult chy_schema_check(struct chy_conn *c, const char *path, struct chy_er
                     path, (long long)version, VERSION);
 }
 
-chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_err *err)
+chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, bool may_make,
+                               struct chy_err *err)
 {
     int64_t version = 0;
     int64_t application = 0;
@@ -350,6 +351,7 @@ chy_hresult chy_schema_migrate(struct chy_conn *c, const char *path, struct chy_
     if (hr == CHY_S_OK)
         hr = read_number(c, "SELECT count(*) FROM sqlite_schema", path, &tables, err);
     if (hr != CHY_S_OK) return hr;
+    if (tables == 0 && !may_make) return chy_fail_lost(path, err);
     if (tables > 0 && application != APPLICATION_ID)
         return chy_fail(err, CHY_ERROR_INVALID_DATA,
                         "the database %s was made by another program: choose another --dir", path);

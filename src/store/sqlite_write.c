@@ -478,7 +478,7 @@ static enum outcome commit(struct chy_sqlite *s, struct chy_err *err)
 
 static chy_hresult reopen(struct chy_sqlite *s, struct chy_err *err)
 {
-    chy_hresult hr = chy_conn_open(&s->writer, s->path, true, s->cache_kib, err);
+    chy_hresult hr = chy_conn_open(&s->writer, s->path, CHY_CONN_WRITES, s->cache_kib, err);
     if (hr != CHY_S_OK) return hr;
     if (sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
         SQLITE_OK)

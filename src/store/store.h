@@ -324,8 +324,10 @@ struct chy_store {
  * pid named). cache_kib is the page cache of the writer. */
 CHY_MUST_USE chy_hresult chy_store_open_sqlite(const char *dir, unsigned cache_kib,
                                                struct chy_store **out, struct chy_err *err);
-/* For a CA that has one: an empty one in its place would have forgotten what was revoked. */
-CHY_MUST_USE chy_hresult chy_store_must_be_there(const char *dir, struct chy_err *err);
+/* The same for a CA that has one, and where none is there it is lost: an empty one in its place
+ * would have forgotten what was revoked. */
+CHY_MUST_USE chy_hresult chy_store_open_sqlite_again(const char *dir, unsigned cache_kib,
+                                                     struct chy_store **out, struct chy_err *err);
 /* The same beside the process that has it open: nothing is locked, migrated or written, and every
  * record that is handed over fails. Refused with a clear text when it is of another version. */
 CHY_MUST_USE chy_hresult chy_store_open_sqlite_to_read(const char *dir, struct chy_store **out,
