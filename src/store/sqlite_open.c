@@ -329,7 +329,7 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, bool may_make, s
     hr = chy_conn_open(&s->writer, s->path, may_make ? CHY_CONN_MAKES : CHY_CONN_WRITES,
                        s->cache_kib, err);
     if (hr != CHY_S_OK && access(s->path, F_OK) != 0 && errno == ENOENT) {
-        chy_err_clear(err);
+        if (err) chy_err_clear(err);
         hr = chy_fail_lost(s->path, err);
     }
     if (hr == CHY_S_OK) hr = chy_schema_migrate(&s->writer, s->path, may_make, err);

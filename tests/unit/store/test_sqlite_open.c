@@ -226,6 +226,32 @@ static void test_open_when_no_folder_then_refused(void **state)
     expect_refusal(&f, CHY_ERROR_FILE_NOT_FOUND, "/tmp/chy-store-is-not-there/ca.lock");
 }
 
+/* Missing, or without a table: and no file is made of it. */
+static void test_open_again_when_lost_then_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct chy_store *store = NULL;
+    char path[96];
+    snprintf(path, sizeof(path), "%s/ca.db", f->dir);
+    assert_int_equal(chy_store_open_sqlite_again(f->dir, 1024, &store, NULL), CHY_S_OK);
+    chy_store_close(store);
+    store = NULL;
+    for (int empty = 0; empty < 2; empty++) {
+        struct chy_err err = {0};
+        assert_int_equal(unlink(path), 0);
+        if (empty) run_sql(f, "PRAGMA user_version=0");
+        for (int told = 0; told < 2; told++)
+            assert_int_equal(chy_store_open_sqlite_again(f->dir, 1024, &store, told ? &err : NULL),
+                             CHY_ERROR_FILE_NOT_FOUND);
+        assert_null(store);
+        assert_non_null(strstr(err.text, "it is lost or empty"));
+        assert_int_equal(access(path, F_OK), empty ? 0 : -1);
+        open_store(f);
+        chy_store_close(f->store);
+        f->store = NULL;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +264,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_open_when_old_then_migrated, set_up_closed, tear_down),
         cmocka_unit_test_setup_teardown(test_open_when_garbage_then_refused, set_up_closed,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_open_again_when_lost_then_refused, set_up_closed,
                                         tear_down),
         cmocka_unit_test(test_open_when_no_folder_then_refused),
     };
