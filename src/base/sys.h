@@ -88,6 +88,10 @@ bool chy_fault_hit(const char *name);
 /* False when the system refuses another thread. A name has 15 characters at most. */
 CHY_MUST_USE bool chy_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg),
                                    void *arg);
+/* The same where the maker works on meanwhile: the thread starts on another processor. Linux may
+ * put it behind its maker, for milliseconds, although another one idles. */
+CHY_MUST_USE bool chy_thread_start_beside(pthread_t *thread, const char *name,
+                                          void *(*fn)(void *arg), void *arg);
 /* The calling thread, and those it starts, let others go first where processors are short. */
 void chy_thread_give_way(void);
 struct timespec;

@@ -212,7 +212,7 @@ static void *settings_main(void *arg)
 static chy_hresult make_all(struct making *m, struct chy_err *err)
 {
     pthread_t thread;
-    bool apart = chy_thread_start(&thread, "settings", settings_main, m);
+    bool apart = chy_thread_start_beside(&thread, "settings", settings_main, m);
     if (!apart) settings_main(m);
     chy_hresult hr = make_key(m, err);
     if (hr == CHY_S_OK) {
