@@ -1,9 +1,12 @@
 /* Making a CA: its folder, key, certificate and first configuration. Everything is written before
  * the certificate, which comes last: a folder with a certificate is a whole CA. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -36,11 +39,25 @@ static bool has(const char *dir, const char *file)
     return path_of(dir, file, path, sizeof(path), NULL) == CHY_S_OK && access(path, F_OK) == 0;
 }
 
+/* Whoever makes a CA in a folder has it alone until the CA is whole: another one would write over
+ * its key, or take it back. The lock goes with the descriptor, so with the process as well; where
+ * the file system has none for folders, there is none. */
+static chy_hresult claim(const char *dir, int *claimed, struct chy_err *err)
+{
+    *claimed = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*claimed < 0) return chy_fail_errno(err, "%s", dir);
+    if (flock(*claimed, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return CHY_S_OK;
+    return chy_fail(err, CHY_ERROR_BUSY,
+                    "%s: another process is making a CA there: wait until it is done", dir);
+}
+
 /* A key that is written over is lost for good, and with it every CRL of what it signed. */
-static chy_hresult prepare_dir(const char *dir, struct chy_err *err)
+static chy_hresult prepare_dir(const char *dir, int *claimed, struct chy_err *err)
 {
     char path[4096];
     chy_hresult hr = path_of(dir, "ca.db-journal", path, sizeof(path), err); /* the longest */
+    if (hr == CHY_S_OK) hr = chy_dir_make(dir, 0700, err);
+    if (hr == CHY_S_OK) hr = claim(dir, claimed, err);
     if (hr != CHY_S_OK) return hr;
     if (has(dir, "ca.pem"))
         return chy_fail(err, CHY_ERROR_ALREADY_EXISTS, "%s: there is a CA already (ca.pem exists)",
@@ -50,7 +67,7 @@ static chy_hresult prepare_dir(const char *dir, struct chy_err *err)
                         "%s: there is a key or a database, but no ca.pem: put that back if it was "
                         "lost; remove the folder if its making was cut off",
                         dir);
-    return chy_dir_make(dir, 0700, err);
+    return CHY_S_OK;
 }
 
 /* What prepare_dir found not to be there. */
@@ -240,7 +257,8 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
                               &m.cert.parent_chain};
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_init(bufs[i], CHY_PEM_MAX);
-    chy_hresult hr = prepare_dir(init->dir, err);
+    int claimed = -1;
+    chy_hresult hr = prepare_dir(init->dir, &claimed, err);
     bool is_ours = hr == CHY_S_OK;
     if (hr == CHY_S_OK) hr = make_subject(&m, err);
     if (hr == CHY_S_OK) hr = make_constraints(&m, err);
@@ -255,6 +273,7 @@ chy_hresult chy_ca_create(const struct chy_ca_init *init, struct chy_err *err)
     }
     if (m.store) chy_store_close(m.store);
     if (hr != CHY_S_OK && is_ours) take_back(init->dir);
+    if (claimed >= 0) close(claimed);
     for (size_t i = 0; i < CHY_ARRAY_LEN(bufs); i++)
         chy_buf_free(bufs[i]);
     chy_key_free(m.key);

@@ -1,5 +1,6 @@
 """Files of a CA that are lost, one by one: no daemon issues by an older certificate instead, what is lost is named with what to do
 about it, and nothing that may be the last of its kind is removed."""
+import fcntl
 import glob
 import os
 import shutil
@@ -86,6 +87,26 @@ class Lost(Case):
         self.refused("nobody", argv=make + ["--parent", self.path + "/nobody"])
         run(*make, "--parent", "Test CA")
         self.assertEqual(len(glob.glob(self.path + "/ca/*/ca.pem")), 2)
+
+    def test_one_of_many_makes_it(self):
+        make = [CHANCERY, "ca", "init", "--dir", self.path, "--name", "Wanted"]
+        folder = self.path + "/ca/Wanted"
+        for _ in range(5):
+            shutil.rmtree(folder, ignore_errors=True)
+            at_once = [subprocess.Popen(make, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+            said = [(p.communicate(timeout=60)[1].decode(), p.returncode) for p in at_once]
+            self.assertEqual([r for _, r in said].count(0), 1, said)
+            self.assertEqual(sorted(f for f in os.listdir(folder) if "-" not in f), ["ca.db", "ca.lock", "ca.pem", "key.pem"], said)
+            self.assertEqual(run("openssl", "x509", "-in", folder + "/ca.pem", "-noout", "-pubkey").stdout,
+                             run("openssl", "pkey", "-in", folder + "/key.pem", "-pubout").stdout)
+
+    def test_who_comes_meanwhile_is_told(self):
+        os.makedirs(self.path + "/ca/Wanted")
+        fd = os.open(self.path + "/ca/Wanted", os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        self.refused("another process is making a CA there", argv=[CHANCERY, "ca", "init", "--dir", self.path, "--name", "Wanted"])
+        self.assertEqual(os.listdir(self.path + "/ca/Wanted"), [])
 
     def test_another_ca_goes_on(self):
         run(CHANCERY, "ca", "init", "--dir", self.path, "--name", "Another CA", "--issue")
