@@ -186,6 +186,10 @@ chy_hresult chy_conn_open(struct chy_conn *c, const char *path, enum chy_conn_us
                           unsigned cache_kib, struct chy_err *err);
 /* keep_wal: leave the log as it is instead of copying it into the database. */
 void chy_conn_close(struct chy_conn *c, bool keep_wal);
+/* For a connection that writes, with synchronous=FULL and a log that is open: not before the first
+ * statement (sqlite_log.c). Where it cannot be done, or there is no memory for it, the log is
+ * written piece by piece. */
+void chy_log_gather(sqlite3 *db);
 /* NULL with *err set; kept prepared until the connection closes. */
 sqlite3_stmt *chy_conn_stmt(struct chy_conn *c, enum chy_sql which, struct chy_err *err);
 /* Sets err from the connection's last error and the file's name; the code from the kind of failure.

@@ -335,6 +335,7 @@ static chy_hresult start(struct chy_sqlite *s, const char *dir, bool may_make, s
     if (hr == CHY_S_OK) hr = chy_schema_migrate(&s->writer, s->path, may_make, err);
     if (hr == CHY_S_OK) hr = read_last_numbers(s, err);
     if (hr != CHY_S_OK) return hr;
+    chy_log_gather(s->writer.db);
     if (!chy_thread_start(&s->thread, "writer", chy_sqlite_writer_main, s))
         return chy_fail(err, CHY_E_OUTOFMEMORY,
                         "the database %s: the system refuses another thread", s->path);

@@ -485,7 +485,10 @@ static chy_hresult reopen(struct chy_sqlite *s, struct chy_err *err)
         hr = chy_open_intents_load(s, err);
     else
         hr = chy_conn_fail(s->writer.db, s->path, "making its log durable", err);
-    if (hr != CHY_S_OK) chy_conn_close(&s->writer, true);
+    if (hr == CHY_S_OK)
+        chy_log_gather(s->writer.db);
+    else
+        chy_conn_close(&s->writer, true);
     return hr;
 }
 

@@ -140,13 +140,27 @@ struct cut_name *cut_name_get(struct cut_disk *d, const char *path)
 
 enum survival { NOTHING, EVERYTHING, PREFIX, SUBSET, SECTORS, SURVIVALS };
 
+static size_t sector_from(const struct cut_op *op, size_t done)
+{
+    size_t n = CUT_SECTOR - (op->at + done) % CUT_SECTOR;
+    return n < op->n - done ? n : op->n - done;
+}
+
 static void apply_sectors(struct cut_bytes *b, const struct cut_op *op, uint64_t *random)
 {
-    for (size_t done = 0; done < op->n;) {
-        size_t n = CUT_SECTOR - (op->at + done) % CUT_SECTOR;
-        if (n > op->n - done) n = op->n - done;
+    for (size_t n, done = 0; done < op->n; done += n) {
+        n = sector_from(op, done);
         if (cut_random(random) & 1) bytes_put(b, op->data + done, n, op->at + done);
-        done += n;
+    }
+}
+
+/* Its first sectors: a write was under way. */
+static void apply_begin(struct cut_bytes *b, const struct cut_op *op, uint64_t *random)
+{
+    size_t end = (size_t)(cut_random(random) % (op->n + 1));
+    for (size_t n, done = 0; done < end; done += n) {
+        n = sector_from(op, done);
+        bytes_put(b, op->data + done, n, op->at + done);
     }
 }
 
@@ -164,6 +178,8 @@ static void survive(struct cut_inode *i, uint64_t *random)
             apply(&i->base, op);
         else if (how == SECTORS && !op->is_truncate)
             apply_sectors(&i->base, op, random);
+        else if (how == PREFIX && k == prefix && !op->is_truncate)
+            apply_begin(&i->base, op, random);
         else if (how == EVERYTHING || (how == PREFIX && k < prefix) ||
                  ((how == SUBSET || how == SECTORS) && coin))
             apply(&i->base, op);
