@@ -167,7 +167,7 @@ static void warn(char *out, size_t cap, const char *text)
 void chy_publisher_warnings(struct chy_ca *ca, char *out, size_t cap)
 {
     struct chy_publisher *p = ca->publisher;
-    if (!p || !ca->settings) return;
+    if (!p) return;
     struct chy_settings *s = chy_settings_get(ca);
     chy_time now = chy_now(ca->clock);
     char text[512];
