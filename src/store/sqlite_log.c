@@ -17,6 +17,7 @@ struct gathering {
     const sqlite3_io_methods *below;
     sqlite3_int64 at; /* where in the file the octets belong */
     int n;
+    int failed; /* how the first write failed */
     uint8_t octets[ROOM];
 };
 
@@ -25,19 +26,20 @@ static struct gathering *gathering_of(sqlite3_file *log)
     return (struct gathering *)(uintptr_t)log->pMethods;
 }
 
-/* What cannot be written is given up: its commit fails, and SQLite will write over it. */
+/* What cannot be written is given up, although SQLite holds it for written: nothing succeeds any
+ * more until the connection is closed, lest a transaction goes on without it. */
 static int hand_over(sqlite3_file *log)
 {
     struct gathering *g = gathering_of(log);
-    int n = g->n;
+    if (!g->failed && g->n) g->failed = g->below->xWrite(log, g->octets, g->n, g->at);
     g->n = 0;
-    return n ? g->below->xWrite(log, g->octets, n, g->at) : SQLITE_OK;
+    return g->failed;
 }
 
 static int gather(sqlite3_file *log, const void *p, int n, sqlite3_int64 at)
 {
     struct gathering *g = gathering_of(log);
-    int rc = SQLITE_OK;
+    int rc = g->failed;
     if (at != g->at + g->n || n > ROOM - g->n) rc = hand_over(log);
     if (rc != SQLITE_OK) return rc;
     if (n > ROOM) return g->below->xWrite(log, p, n, at);
@@ -51,7 +53,7 @@ static int read_log(sqlite3_file *log, void *p, int n, sqlite3_int64 at)
 {
     struct gathering *g = gathering_of(log);
     bool apart = at >= g->at + g->n || at + n <= g->at;
-    int rc = apart ? SQLITE_OK : hand_over(log);
+    int rc = apart ? g->failed : hand_over(log);
     return rc == SQLITE_OK ? g->below->xRead(log, p, n, at) : rc;
 }
 
@@ -110,5 +112,6 @@ void chy_log_gather(sqlite3 *db)
     g->methods.xFileSize = size_of_log;
     g->at = 0;
     g->n = 0;
+    g->failed = SQLITE_OK;
     log->pMethods = &g->methods;
 }

@@ -150,6 +150,7 @@ static bool fails_at(struct bench *b, unsigned long at, int from, int n)
     bool struck = cut_disk_hits(b->disk) > 0;
     cut_disk_fault(b->disk, NULL);
     assert_int_equal(rc, struck ? f.code : SQLITE_OK);
+    if (struck) assert_int_not_equal(add(&b->writer, from, 1), SQLITE_OK);
     return struck;
 }
 
@@ -165,8 +166,8 @@ static void lose_power(struct bench *b, uint64_t seed)
     open_conn(&b->reader, CHY_CONN_READS);
 }
 
-/* Each call in turn, for commits of one write and of several: the commit fails, what was there
- * stays, and the next one is made; also after the power went. */
+/* Each call in turn, for commits of one write and of several: the commit fails, and so do all
+ * others until the connection is opened anew; what was there stays. */
 static void test_a_commit_that_cannot_be_written_is_none(void **state)
 {
     struct bench *b = *state;
@@ -178,6 +179,7 @@ static void test_a_commit_that_cannot_be_written_is_none(void **state)
             struck = fails_at(b, at, have + 1, rows[r]);
             if (!struck) have += rows[r];
             assert_int_equal(number(&b->reader, SUM), sum_up_to(have));
+            if (struck) lose_power(b, at + 1);
             assert_int_equal(add(&b->writer, ++have, 1), SQLITE_OK);
             lose_power(b, at);
             assert_int_equal(number(&b->reader, SUM), sum_up_to(have));
@@ -207,6 +209,28 @@ static void test_the_file_has_what_it_was_given(void **state)
     assert_int_equal(size, 1000006);
 }
 
+/* SQLite lets a transaction go on after some failures. */
+static void test_what_was_given_up_is_not_read_or_committed(void **state)
+{
+    struct bench *b = *state;
+    const struct cut_fault f = {.calls = CUT_WRITE, .at = 2, .for_good = true, .code = SQLITE_FULL};
+    sqlite3_file *log = NULL;
+    char octets[4];
+    assert_int_equal(add(&b->writer, 1, 1), SQLITE_OK);
+    assert_int_equal(sqlite3_file_control(b->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log),
+                     SQLITE_OK);
+    assert_int_equal(log->pMethods->xWrite(log, "abcd", 4, 1000000), SQLITE_OK);
+    cut_disk_fault(b->disk, &f);
+    assert_int_equal(log->pMethods->xRead(log, octets, 4, 1000000), SQLITE_OK);
+    assert_int_equal(log->pMethods->xWrite(log, "efgh", 4, 1000000), SQLITE_OK);
+    assert_int_equal(log->pMethods->xRead(log, octets, 4, 1000000), SQLITE_FULL);
+    cut_disk_fault(b->disk, NULL);
+    assert_int_equal(log->pMethods->xRead(log, octets, 4, 1000000), SQLITE_FULL);
+    assert_int_equal(log->pMethods->xWrite(log, "ijkl", 4, 1000000), SQLITE_FULL);
+    assert_int_equal(log->pMethods->xSync(log, SQLITE_SYNC_NORMAL), SQLITE_FULL);
+    assert_int_equal(number(&b->reader, SUM), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +238,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_not_committed_yet_is_read_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_that_cannot_be_written_is_none, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_given_up_is_not_read_or_committed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_file_has_what_it_was_given, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
