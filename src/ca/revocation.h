@@ -124,6 +124,9 @@ CHY_MUST_USE chy_hresult chy_ca_renew(struct chy_ca *ca, const struct chy_caller
 /* CHY_S_FALSE: no certificate of ours has this serial. A few microseconds. */
 CHY_MUST_USE chy_hresult chy_ca_standing(struct chy_ca *ca, struct chy_span serial,
                                          struct chy_standing *out, struct chy_err *err);
+/* Many at once, in a fraction of that for each. */
+CHY_MUST_USE chy_hresult chy_ca_look_up(struct chy_ca *ca, struct chy_look_up *look, size_t n,
+                                        struct chy_err *err);
 /* fn is told, before the change is acknowledged, that what was said of this serial may no longer be
  * so; on the store's thread: must not block. One listener. */
 void chy_ca_on_change(struct chy_ca *ca,

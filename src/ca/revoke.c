@@ -484,7 +484,13 @@ chy_hresult chy_ca_history(struct chy_ca *ca, const struct chy_caller *caller, i
 chy_hresult chy_ca_standing(struct chy_ca *ca, struct chy_span serial, struct chy_standing *out,
                             struct chy_err *err)
 {
-    return ca->store->ops->standing(ca->store, serial, out, err);
+    return chy_store_standing(ca->store, serial, out, err);
+}
+
+chy_hresult chy_ca_look_up(struct chy_ca *ca, struct chy_look_up *look, size_t n,
+                           struct chy_err *err)
+{
+    return ca->store->ops->look_up(ca->store, look, n, err);
 }
 
 void chy_ca_on_change(struct chy_ca *ca,

@@ -67,6 +67,7 @@ extern const struct chy_column chy_row_columns[CHY_ROW_COLUMNS];
 
 enum chy_sql {
     CHY_SQL_BEGIN,
+    CHY_SQL_BEGIN_READ,
     CHY_SQL_COMMIT,
     CHY_SQL_ROLLBACK,
     CHY_SQL_SAVE,
@@ -238,6 +239,9 @@ chy_hresult chy_sqlite_release_ids(struct chy_store *s, int32_t next_unused, str
 struct chy_conn *chy_reader_take(struct chy_sqlite *s, struct chy_err *err);
 /* hr: how the question ended. */
 void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr);
+/* Between the two all questions are about one moment, that of the first. */
+chy_hresult chy_reader_begin(struct chy_sqlite *s, struct chy_conn *c, struct chy_err *err);
+void chy_reader_end(struct chy_conn *c);
 /* False when memory is short. With a NULL the span is lent until the next step. */
 bool chy_span_read(sqlite3_stmt *st, int at, struct chy_arena *a, struct chy_span *out);
 chy_time chy_time_read(sqlite3_stmt *st, int at);
@@ -281,8 +285,8 @@ size_t chy_standing_behind(const struct chy_revoked *r, uint8_t *key);
 
 /* ---- sqlite_revoked.c ---- */
 int chy_take_register(struct chy_conn *c);
-chy_hresult chy_sqlite_standing(struct chy_store *s, struct chy_span serial,
-                                struct chy_standing *out, struct chy_err *err);
+chy_hresult chy_sqlite_look_up(struct chy_store *s, struct chy_look_up *look, size_t n,
+                               struct chy_err *err);
 chy_hresult chy_sqlite_revoked(struct chy_store *s, const struct chy_crl_scope *scope,
                                chy_revoked_cb cb, void *arg, struct chy_err *err);
 chy_hresult chy_sqlite_revoked_since(struct chy_store *s, const struct chy_crl_scope *scope,

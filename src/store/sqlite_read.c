@@ -39,6 +39,26 @@ void chy_reader_give(struct chy_sqlite *s, struct chy_conn *c, chy_hresult hr)
     pthread_mutex_unlock(&s->readers_lock);
 }
 
+chy_hresult chy_reader_begin(struct chy_sqlite *s, struct chy_conn *c, struct chy_err *err)
+{
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_BEGIN_READ, err);
+    if (!st) return err->code;
+    chy_hresult hr = sqlite3_step(st) == SQLITE_DONE
+                         ? CHY_S_OK
+                         : chy_conn_fail(c->db, s->path, "beginning to read", err);
+    sqlite3_reset(st);
+    return hr;
+}
+
+/* What cannot be ended is closed when it is given back. */
+void chy_reader_end(struct chy_conn *c)
+{
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_COMMIT, NULL);
+    if (!st) return;
+    (void)sqlite3_step(st);
+    sqlite3_reset(st);
+}
+
 bool chy_span_read(sqlite3_stmt *st, int at, struct chy_arena *a, struct chy_span *out)
 {
     const void *p = sqlite3_column_blob(st, at);
@@ -107,24 +127,26 @@ chy_hresult chy_sqlite_get(struct chy_store *base, int32_t id, struct chy_arena 
                            struct chy_row *out, struct chy_err *err)
 {
     struct chy_sqlite *s = (struct chy_sqlite *)base;
-    struct chy_conn *c = chy_reader_take(s, err);
+    struct chy_err local = {.code = CHY_S_OK};
+    struct chy_err *e = err ? err : &local;
+    struct chy_conn *c = chy_reader_take(s, e);
     struct chy_row row = {.id = 0};
     struct chy_row intent = {.id = 0};
-    if (!c) return err ? err->code : CHY_E_FAIL;
-    chy_hresult hr = chy_conn_run(c, "BEGIN", s->path, err);
+    if (!c) return e->code;
+    chy_hresult hr = chy_reader_begin(s, c, e);
     if (hr == CHY_S_OK) {
-        hr = read_by_id(s, c, CHY_SQL_GET, id, a, &row, err);
+        hr = read_by_id(s, c, CHY_SQL_GET, id, a, &row, e);
         if (hr == CHY_S_FALSE || (hr == CHY_S_OK && !row.raw_certificate.n)) {
-            chy_hresult found = read_by_id(s, c, CHY_SQL_GET_INTENT, id, a, &intent, err);
+            chy_hresult found = read_by_id(s, c, CHY_SQL_GET_INTENT, id, a, &intent, e);
             if (found == CHY_S_OK) row = intent;
             if (found != CHY_S_FALSE) hr = found;
         }
-        (void)sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+        chy_reader_end(c);
     }
     chy_reader_give(s, c, hr);
     if (hr == CHY_S_OK) *out = row;
     if (hr == CHY_S_FALSE)
-        return chy_fail(err, CHY_CERTSRV_E_PROPERTY_EMPTY, "request %d: there is no such request",
+        return chy_fail(e, CHY_CERTSRV_E_PROPERTY_EMPTY, "request %d: there is no such request",
                         id);
     return hr;
 }

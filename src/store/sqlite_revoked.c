@@ -11,40 +11,46 @@
 
 enum { PIECE = 16384, IDS_MAX = 1 << 30, ISSUER_BITS = 16 };
 
-chy_hresult chy_sqlite_standing(struct chy_store *base, struct chy_span serial,
-                                struct chy_standing *out, struct chy_err *err)
+static chy_hresult look_up_one(struct chy_sqlite *s, struct chy_conn *c, struct chy_look_up *l,
+                               struct chy_err *err)
+{
+    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_STANDING, err);
+    chy_hresult hr = CHY_S_OK;
+    if (!st) return err->code;
+    sqlite3_bind_blob64(st, 1, l->serial.p, l->serial.n, SQLITE_STATIC);
+    int rc = l->serial.n ? sqlite3_step(st) : SQLITE_DONE;
+    l->found = rc == SQLITE_ROW;
+    if (l->found) {
+        l->standing = (struct chy_standing){.request_id = sqlite3_column_int(st, 0),
+                                            .issuer_index = sqlite3_column_int(st, 1),
+                                            .disposition = sqlite3_column_int(st, 2),
+                                            .reason = sqlite3_column_int(st, 3),
+                                            .revoked_when = chy_time_read(st, 4),
+                                            .effective_when = chy_time_read(st, 5),
+                                            .invalidity_when = chy_time_read(st, 6),
+                                            .not_before = chy_time_read(st, 7),
+                                            .not_after = chy_time_read(st, 8)};
+    } else if (rc != SQLITE_DONE) {
+        hr = chy_conn_fail(c->db, s->path, "reading a standing", err);
+    }
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+    return hr;
+}
+
+/* To begin and end a read transaction, with its locks on the log's index, costs more than a row. */
+chy_hresult chy_sqlite_look_up(struct chy_store *base, struct chy_look_up *look, size_t n,
+                               struct chy_err *err)
 {
     struct chy_sqlite *s = (struct chy_sqlite *)base;
     struct chy_err local = {.code = CHY_S_OK};
     struct chy_err *e = err ? err : &local;
-    chy_hresult hr = CHY_S_FALSE;
-    if (!serial.n) return hr;
     struct chy_conn *c = chy_reader_take(s, e);
     if (!c) return e->code;
-    sqlite3_stmt *st = chy_conn_stmt(c, CHY_SQL_STANDING, e);
-    if (!st) {
-        hr = e->code;
-        goto out;
-    }
-    sqlite3_bind_blob64(st, 1, serial.p, serial.n, SQLITE_STATIC);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        hr = CHY_S_OK;
-        *out = (struct chy_standing){.request_id = sqlite3_column_int(st, 0),
-                                     .issuer_index = sqlite3_column_int(st, 1),
-                                     .disposition = sqlite3_column_int(st, 2),
-                                     .reason = sqlite3_column_int(st, 3),
-                                     .revoked_when = chy_time_read(st, 4),
-                                     .effective_when = chy_time_read(st, 5),
-                                     .invalidity_when = chy_time_read(st, 6),
-                                     .not_before = chy_time_read(st, 7),
-                                     .not_after = chy_time_read(st, 8)};
-    } else if (rc != SQLITE_DONE) {
-        hr = chy_conn_fail(c->db, s->path, "reading a standing", e);
-    }
-    sqlite3_reset(st);
-    sqlite3_clear_bindings(st);
-out:
+    chy_hresult hr = n > 1 ? chy_reader_begin(s, c, e) : CHY_S_OK;
+    for (size_t i = 0; i < n && hr == CHY_S_OK; i++)
+        hr = look_up_one(s, c, &look[i], e);
+    if (n > 1 && hr == CHY_S_OK) chy_reader_end(c);
     chy_reader_give(s, c, hr);
     return hr;
 }

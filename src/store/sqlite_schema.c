@@ -49,6 +49,7 @@ const struct chy_column chy_row_columns[CHY_ROW_COLUMNS] = {
 
 const char *const chy_sql_text[CHY_SQL_COUNT] = {
     [CHY_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [CHY_SQL_BEGIN_READ] = "BEGIN",
     [CHY_SQL_COMMIT] = "COMMIT",
     [CHY_SQL_ROLLBACK] = "ROLLBACK",
     [CHY_SQL_SAVE] = "SAVEPOINT one",

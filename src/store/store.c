@@ -1,5 +1,16 @@
-/* What every engine shares: writing with a wait, and closing. */
+/* What every engine shares: a single question, writing with a wait, and closing. */
 #include "store/store.h"
+
+chy_hresult chy_store_standing(struct chy_store *s, struct chy_span serial,
+                               struct chy_standing *out, struct chy_err *err)
+{
+    struct chy_look_up look = {.serial = serial};
+    chy_hresult hr = s->ops->look_up(s, &look, 1, err);
+    if (hr != CHY_S_OK) return hr;
+    if (!look.found) return CHY_S_FALSE;
+    *out = look.standing;
+    return CHY_S_OK;
+}
 
 static void wake_waiter(struct chy_write *w, void *arg)
 {

@@ -143,6 +143,12 @@ struct chy_standing {
     int32_t request_id, issuer_index, disposition, reason;
     chy_time revoked_when, effective_when, invalidity_when, not_before, not_after;
 };
+/* A question about one certificate. */
+struct chy_look_up {
+    struct chy_span serial;
+    struct chy_standing standing; /* where it is found */
+    bool found;                   /* a certificate has this serial */
+};
 /* Does what is revoked count by now? A date that was not ahead when it was set does, and a clock
  * that is set back later does not undo it. */
 static inline bool chy_counts_by(chy_time effective_when, chy_time revoked_when, chy_time now)
@@ -283,9 +289,9 @@ struct chy_store_ops {
     /* How many rows the query's conditions hold for. */
     chy_hresult (*count)(struct chy_store *s, const struct chy_query *q, int64_t *n,
                          struct chy_err *err);
-    /* CHY_S_FALSE: no certificate has this serial. Reads few columns: the way of OCSP. */
-    chy_hresult (*standing)(struct chy_store *s, struct chy_span serial, struct chy_standing *out,
-                            struct chy_err *err);
+    /* Each as of one moment, which is not before the call. Reads few columns: the way of OCSP. */
+    chy_hresult (*look_up)(struct chy_store *s, struct chy_look_up *look, size_t n,
+                           struct chy_err *err);
     /* Every certificate of the scope whose standing ever changed, in any order. The read is done in
      * pieces, so that no long transaction holds up the log: what changes meanwhile may be seen as
      * it was or as it is; whoever notes *last_seq first finds such a change behind it. */
@@ -338,6 +344,9 @@ static inline void chy_store_write(struct chy_store *s, struct chy_write *w)
 {
     s->ops->write(s, w);
 }
+/* Of one certificate. CHY_S_FALSE: none has this serial, and *out is what it was. */
+CHY_MUST_USE chy_hresult chy_store_standing(struct chy_store *s, struct chy_span serial,
+                                            struct chy_standing *out, struct chy_err *err);
 /* Writes and waits: for start-up and administration, never on a loop or the writer's thread. */
 CHY_MUST_USE chy_hresult chy_store_write_wait(struct chy_store *s, struct chy_write *w,
                                               struct chy_err *err);

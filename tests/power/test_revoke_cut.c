@@ -102,7 +102,7 @@ static void audit_row(struct load *l, int i)
     const struct chy_crl_scope all = {.shard = -1};
     struct chy_store *store = l->f.store;
     fill(&s, t.id, CHY_DB_DISP_ISSUED);
-    if (store->ops->standing(store, s.row.serial, &now, NULL) != CHY_S_OK ||
+    if (chy_store_standing(store, s.row.serial, &now, NULL) != CHY_S_OK ||
         store->ops->history(store, t.id, take_change, &t, NULL) != CHY_S_OK ||
         store->ops->revoked(store, &all, take_revoked, &t, NULL) != CHY_S_OK)
         LOAD_FAIL(l, "request %d cannot be read", t.id);

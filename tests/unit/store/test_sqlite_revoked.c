@@ -175,9 +175,8 @@ static void test_standing(void **state)
     struct chy_standing got = {.request_id = 0};
     struct chy_err err = {0};
     struct sample s, denied;
-    const struct chy_store_ops *ops = f->store->ops;
     issue(f, &s, 1, 0, 0x10000);
-    assert_int_equal(ops->standing(f->store, s.row.serial, &got, &err), CHY_S_OK);
+    assert_int_equal(chy_store_standing(f->store, s.row.serial, &got, &err), CHY_S_OK);
     assert_int_equal(got.request_id, 1);
     assert_int_equal(got.issuer_index, 0x10000);
     assert_int_equal(got.disposition, CHY_DB_DISP_ISSUED);
@@ -187,15 +186,44 @@ static void test_standing(void **state)
     r.effective_when = 90;
     r.invalidity_when = 80;
     change_ok(f, &r);
-    assert_int_equal(ops->standing(f->store, s.row.serial, &got, &err), CHY_S_OK);
+    assert_int_equal(chy_store_standing(f->store, s.row.serial, &got, &err), CHY_S_OK);
     assert_int_equal(got.disposition, CHY_DB_DISP_REVOKED);
     assert_true(got.reason == 1 && got.effective_when == 90 && got.invalidity_when == 80);
     fill(&denied, 2, CHY_DB_DISP_DENIED);
     put_ok(f, CHY_WRITE_FINAL, &denied.row);
-    assert_int_equal(ops->standing(f->store, denied.row.serial, &got, &err), CHY_S_FALSE);
-    assert_int_equal(ops->standing(f->store, CHY_SPAN_STR("\x01"), &got, &err), CHY_S_FALSE);
-    assert_int_equal(ops->standing(f->store, (struct chy_span){NULL, 0}, &got, NULL), CHY_S_FALSE);
+    assert_int_equal(chy_store_standing(f->store, denied.row.serial, &got, &err), CHY_S_FALSE);
+    assert_int_equal(chy_store_standing(f->store, CHY_SPAN_STR("\x01"), &got, &err), CHY_S_FALSE);
+    assert_int_equal(chy_store_standing(f->store, (struct chy_span){NULL, 0}, &got, NULL),
+                     CHY_S_FALSE);
     assert_int_equal(got.request_id, 1);
+}
+
+static void test_many_are_looked_up_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct chy_err err = {0};
+    struct sample s[3];
+    for (int i = 0; i < 3; i++)
+        issue(f, &s[i], i + 1, 0, 0x10000);
+    struct chy_revocation r = revocation_of(&s[1].row, 2, 100);
+    change_ok(f, &r);
+    struct chy_look_up look[] = {
+        {.serial = s[2].row.serial}, {.serial = CHY_SPAN_STR("\x01"), .found = true},
+        {.serial = s[1].row.serial}, {.serial = {NULL, 0}, .found = true},
+        {.serial = s[0].row.serial}, {.serial = s[2].row.serial}};
+    static const int32_t id[] = {3, 0, 2, 0, 1, 3};
+    const struct chy_store_ops *ops = f->store->ops;
+    assert_int_equal(ops->look_up(f->store, look, 0, &err), CHY_S_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(ops->look_up(f->store, look, CHY_ARRAY_LEN(look), &err), CHY_S_OK);
+        for (size_t i = 0; i < CHY_ARRAY_LEN(look); i++) {
+            assert_int_equal(look[i].found, id[i] != 0);
+            if (!id[i]) continue;
+            assert_int_equal(look[i].standing.request_id, id[i]);
+            assert_int_equal(look[i].standing.disposition,
+                             id[i] == 2 ? CHY_DB_DISP_REVOKED : CHY_DB_DISP_ISSUED);
+        }
+    }
 }
 
 /* ---- the price ---- */
@@ -337,6 +365,7 @@ int main(void)
         T(test_since_takes_changes_and_what_came_due),
         T(test_since_shows_each_once_as_it_stands),
         T(test_standing),
+        T(test_many_are_looked_up_at_once),
         T(test_plans),
         T(test_pieces_make_the_whole),
         T(test_standing_when_it_is_none_then_refused),
