@@ -59,12 +59,28 @@ struct chy_ocsp_answer {
     bool may_keep;        /* of one known certificate, and repeats no nonce */
     struct chy_ocsp_mark mark;
     uint32_t nonce_max;
+
+    /* while it is made */
+    struct chy_ocsp *o;
+    const struct chy_ocsp_request *q;
+    struct chy_ocsp_issuer issuer;
+    struct chy_ocsp_foreign *foreign; /* instead of the issuer */
+    struct chy_ca_ocsp_settings set;
+    const struct chy_ocsp_signer *signer;
+    struct chy_ocsp_single single[CHY_OCSP_MAX_IDS];
+    chy_time now, produced; /* produced: in whole seconds, as it is written */
+    struct chy_err err;
 };
 void chy_ocsp_answer_init(struct chy_ocsp_answer *a);
 void chy_ocsp_answer_fini(struct chy_ocsp_answer *a);
-/* Thread: worker. */
-void chy_ocsp_make_answer(struct chy_ocsp *o, const struct chy_ocsp_request *q,
-                          struct chy_worker *w, struct chy_ocsp_answer *a);
+/* In this order, for each that was begun; once its status is another than SUCCESSFUL nothing more
+ * is done but to end it. q must live as long. Thread: worker. */
+void chy_ocsp_answer_begin(struct chy_ocsp_answer *a, struct chy_ocsp *o,
+                           const struct chy_ocsp_request *q);
+/* At most CHY_OCSP_AT_ONCE: the database is asked once for neighbours of one CA. */
+void chy_ocsp_answers_look_up(struct chy_ocsp_answer *const all[], size_t n);
+void chy_ocsp_answer_sign(struct chy_ocsp_answer *a, struct chy_worker *w);
+void chy_ocsp_answer_end(struct chy_ocsp_answer *a);
 
 /* ---- queue.c: requests that wait for a worker ---- */
 struct chy_ocsp_ask {
@@ -78,7 +94,7 @@ struct chy_ocsp_reply {
     struct chy_ocsp_request request;
     struct chy_ocsp_answer answer;
     struct chy_ocsp_kept kept;
-    bool is_kept, is_given;
+    bool is_begun, is_kept, is_given;
 };
 
 struct chy_ocsp_drain { /* one worker that answers what waits, until nothing does */

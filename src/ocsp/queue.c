@@ -65,20 +65,30 @@ static void keep(struct chy_ocsp *o, struct chy_ocsp_reply *r, struct chy_worker
     if (r->is_kept) chy_ocsp_cache_put(o->cache, r->request.id[0].der, &a->mark, &r->kept);
 }
 
-static void prepare(struct chy_ocsp *o, struct chy_ocsp_reply *r, const struct chy_ocsp_ask *ask,
-                    struct chy_worker *w)
+/* False: there is nothing to look up. */
+static bool begin(struct chy_ocsp *o, struct chy_ocsp_reply *r, const struct chy_ocsp_ask *ask)
 {
     r->x = ask->x; /* ask is the exchange's, and gone with its answer */
     r->is_kept = r->is_given = false;
-    if (chy_ocsp_request_parse(ask->request, &r->request, NULL) != CHY_S_OK) {
+    r->is_begun = chy_ocsp_request_parse(ask->request, &r->request, NULL) == CHY_S_OK;
+    if (r->is_begun) {
+        chy_ocsp_answer_begin(&r->answer, o, &r->request);
+    } else {
         r->answer.status = CHY_OCSP_MALFORMED;
-        return;
     }
+    return r->is_begun;
+}
+
+static void finish(struct chy_ocsp *o, struct chy_ocsp_reply *r, struct chy_worker *w)
+{
+    if (!r->is_begun) return;
     /* The same was asked a moment before, and is answered by now. */
     r->is_given = chy_ocsp_http_cached(o, r->x, &r->request);
-    if (r->is_given) return;
-    chy_ocsp_make_answer(o, &r->request, w, &r->answer);
-    if (r->answer.status == CHY_OCSP_SUCCESSFUL) keep(o, r, w);
+    if (!r->is_given) {
+        chy_ocsp_answer_sign(&r->answer, w);
+        if (r->answer.status == CHY_OCSP_SUCCESSFUL) keep(o, r, w);
+    }
+    chy_ocsp_answer_end(&r->answer);
 }
 
 static void give(struct chy_ocsp *o, const struct chy_ocsp_reply *r)
@@ -108,11 +118,15 @@ static void run(struct chy_job *job, struct chy_worker *w)
 {
     struct chy_ocsp_drain *d = (struct chy_ocsp_drain *)(void *)job;
     struct chy_ocsp_ask *ask[CHY_OCSP_AT_ONCE];
+    struct chy_ocsp_answer *begun[CHY_OCSP_AT_ONCE];
     struct chy_ocsp *o = d->o;
     for (int round = 0; round < ROUNDS; round++) {
-        size_t n = take(&o->queue, ask);
+        size_t n = take(&o->queue, ask), n_begun = 0;
         for (size_t i = 0; i < n; i++)
-            prepare(o, &d->reply[i], ask[i], w);
+            if (begin(o, &d->reply[i], ask[i])) begun[n_begun++] = &d->reply[i].answer;
+        chy_ocsp_answers_look_up(begun, n_begun);
+        for (size_t i = 0; i < n; i++)
+            finish(o, &d->reply[i], w);
         for (size_t i = 0; i < n; i++)
             give(o, &d->reply[i]);
         if (!n && rest(&o->queue, d)) return;

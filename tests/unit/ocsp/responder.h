@@ -75,15 +75,20 @@ struct reply {
     size_t n;
 };
 
-static inline void exchange(int port, struct chy_span text, struct reply *r)
+static inline int put_question(int port, struct chy_span text)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    char *in = calloc(1, 32768);
-    size_t n = 0;
     inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(write(fd, text.p, text.n), (ssize_t)text.n);
+    return fd;
+}
+
+static inline void take_answer(int fd, struct reply *r)
+{
+    char *in = calloc(1, 32768);
+    size_t n = 0;
     for (ssize_t got; n < 32767 && (got = read(fd, in + n, 32767 - n)) > 0;)
         n += (size_t)got;
     close(fd);
@@ -97,7 +102,12 @@ static inline void exchange(int port, struct chy_span text, struct reply *r)
     free(in);
 }
 
-static inline void post_as(int port, const char *type, struct chy_span body, struct reply *r)
+static inline void exchange(int port, struct chy_span text, struct reply *r)
+{
+    take_answer(put_question(port, text), r);
+}
+
+static inline int put_by_post(int port, const char *type, struct chy_span body)
 {
     struct chy_buf b;
     chy_buf_init(&b, 65536);
@@ -106,8 +116,14 @@ static inline void post_as(int port, const char *type, struct chy_span body, str
                  "Content-Length: %zu\r\n\r\n",
                  type, body.n);
     chy_buf_add_span(&b, body);
-    exchange(port, chy_buf_span(&b), r);
+    int fd = put_question(port, chy_buf_span(&b));
     chy_buf_free(&b);
+    return fd;
+}
+
+static inline void post_as(int port, const char *type, struct chy_span body, struct reply *r)
+{
+    take_answer(put_by_post(port, type, body), r);
 }
 
 static inline void get(int port, const char *method, const char *path, const char *headers,
